@@ -1,0 +1,11 @@
+//! Encodings as they come off the wire: base64url, JSON and time, strict and bounded.
+//!
+//! Nothing here knows what the bytes mean. RFC 4648 section 5 (base64url),
+//! RFC 8259 (JSON), RFC 7519 section 2 (NumericDate).
+
+pub mod base64url;
+pub mod json;
+pub mod time;
+
+pub use json::Json;
+pub use time::Timestamp;
