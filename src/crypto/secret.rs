@@ -80,7 +80,10 @@ mod tests {
     #[test]
     fn secrets_do_not_print() {
         let secret = Secret::new("hunter2".to_owned());
-        assert_eq!(format!("{secret} {secret:?} {:?}", Key::new([7; 32])), "[redacted] [redacted] [redacted]");
+        assert_eq!(
+            format!("{secret} {secret:?} {:?}", Key::new([7; 32])),
+            "[redacted] [redacted] [redacted]"
+        );
         assert!(secret.equals("hunter2"));
         assert!(!secret.equals("hunter22"));
     }

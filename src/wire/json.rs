@@ -182,7 +182,10 @@ impl<'de> Visitor<'de> for JsonVisitor {
         Ok(Json::Integer(value))
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "numbers beyond 64 bits signed are only ever refused")]
+    #[allow(
+        clippy::cast_precision_loss,
+        reason = "numbers beyond 64 bits signed are only ever refused"
+    )]
     fn visit_u64<E>(self, value: u64) -> Result<Json, E> {
         Ok(i64::try_from(value).map_or(Json::Float(value as f64), Json::Integer))
     }
