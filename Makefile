@@ -1,0 +1,59 @@
+# What people and CI call; `make` alone lists the targets. Needs Rust (rustup), Python 3.10 or newer and make:
+# what else is missing is installed into this folder's own ignored .tools/ and target/.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-builtin-rules --no-print-directory
+
+WASM := target/wasm32-wasip1/release/oidc_gate.wasm
+DENY := .tools/cargo-deny/bin/cargo-deny
+# Cargo.lock is part of the source: a build that would change it fails.
+CARGO := cargo --locked
+
+.PHONY: help toolchain envoy wasm run test keycloak browser bench lint deny check clean
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+toolchain: ## install the Rust that rust-toolchain.toml names
+	@scripts/install_toolchain
+
+envoy: ## install the Envoy that scripts/envoy.txt names (or use $ENVOY)
+	@scripts/install_envoy >/dev/null
+
+wasm: toolchain ## build the filter: target/wasm32-wasip1/release/oidc_gate.wasm
+	@$(CARGO) build --release --target wasm32-wasip1 --package oidc-gate --lib
+	@echo "$(WASM): $$(($$(wc -c < $(WASM)) / 1024)) KiB"
+
+run: wasm envoy ## try it: provider, demo and gate on http://127.0.0.1:10000, until Ctrl-C
+	@$(CARGO) build --package oidc-gate-dev
+	@ENVOY=$$(scripts/install_envoy) exec target/debug/oidc-gate-dev run
+
+test: wasm envoy ## every test that needs only Rust, Python and Envoy
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate --package oidc-gate-dev --package oidc-gate-e2e
+
+keycloak: wasm envoy ## the same flows with a real Keycloak (needs Java 17 or newer and Maven)
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --features keycloak --test keycloak
+
+browser: wasm envoy ## the same flows in a real Chromium (Debian's chromium package)
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --features browser --test browser
+
+bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --release --package oidc-gate-e2e --features bench --bin bench
+
+lint: toolchain ## format and clippy, natively and for wasm
+	@cargo fmt --all --check
+	@$(CARGO) clippy --workspace --all-targets -- -D warnings
+	@$(CARGO) clippy --package oidc-gate --lib --target wasm32-wasip1 -- -D warnings
+
+deny: $(DENY) ## licences, sources and duplicates of the dependencies, by cargo-deny
+	@$(DENY) --workspace --all-features check bans licenses sources
+
+$(DENY): | toolchain
+	@echo "cargo-deny: building it once into .tools (takes some minutes) ..."
+	@cargo install cargo-deny --version 0.20.2 --locked --root .tools/cargo-deny
+
+check: lint ## before a commit: lint, and the filter's own tests (no Envoy)
+	@$(CARGO) test --package oidc-gate
+
+clean: ## remove all that was built or installed here
+	rm -rf target .tools
