@@ -1,1 +1,22 @@
-//! (http)
+//! HTTP's small words: hostile bytes come in, validated values go out.
+//!
+//! What can be written with these types is well formed: a [`HeaderValue`] holds no line
+//! break, a [`LocalPath`] leads to no other origin, a [`Form`] gives a parameter only
+//! where it stands once. RFC 9110 (fields), RFC 6265 and 6265bis (cookies), RFC 6454
+//! (origins), RFC 3986 and the WHATWG URL Standard (URLs, forms).
+
+pub mod cookie;
+pub mod form;
+pub mod head;
+pub mod header;
+pub mod local_path;
+pub mod response;
+pub mod url;
+
+pub use cookie::{SameSite, SetCookie};
+pub use form::{Form, FormError};
+pub use head::Head;
+pub use header::{FoldedName, HeaderName, HeaderValue, InvalidHeader};
+pub use local_path::LocalPath;
+pub use response::Response;
+pub use url::{InvalidUrl, Origin, Scheme, Url};
