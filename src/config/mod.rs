@@ -1,1 +1,186 @@
-//! (config)
+//! The operator's configuration: JSON in, validated types out, or every mistake at once.
+//!
+//! Names of keys are those of OIDC Discovery 1.0 (provider), Dynamic Client Registration
+//! 1.0 (client) and RFC 8725 (tokens). Nothing past this module checks a string again:
+//! what these types hold is right. Each field's doc names its key, default and meaning.
+
+mod client;
+mod duration;
+mod endpoints;
+pub mod keys;
+mod path;
+mod problem;
+mod provider;
+mod reader;
+mod rules;
+mod secrets;
+mod session;
+mod source;
+mod tokens;
+mod upstream;
+
+pub use client::{Client, ClientAuthentication};
+pub use endpoints::{Endpoints, PostLogout};
+pub use problem::{Problem, Problems};
+pub use provider::{InvalidIssuer, Issuer, MetadataOverrides, Provider};
+pub use rules::{Access, PathMatch, Rule, Unauthenticated};
+pub use session::{Cookie, Session};
+pub use tokens::{AccessTokenRules, IdTokenRules};
+pub use upstream::{Authorization, ClaimSource, Upstream, UpstreamHeader};
+
+use std::ops::RangeInclusive;
+use std::time::Duration;
+
+use self::reader::{Node, Report, Section};
+use crate::http::Origin;
+use crate::wire::Json;
+
+/// Everything that the operator decides. Made by [`Config::read`] only.
+#[derive(Debug)]
+pub struct Config {
+    /// `provider`, required: the OpenID provider and how it is reached.
+    pub provider: Provider,
+    /// `client`, required with `login`: who the gate is at the provider. Without `login`
+    /// and without the section it has an empty `client_id`, and is used for nothing.
+    pub client: Client,
+    /// `id_token`: the rules of the ID token. Without `login` they accept nothing.
+    pub id_token: IdTokenRules,
+    /// `access_token`: the rules of the access token. `None` only where none is used:
+    /// `bearer: false`, `upstream.authorization` not `access_token`, and no header from it.
+    pub access_token: Option<AccessTokenRules>,
+    /// `clock_skew`, default `30s`, at most `5m`: how far the provider's clock may be off.
+    pub clock_skew: Duration,
+    /// `login`, default `true`: whether browsers are sent to the provider. `false`: bearer only.
+    pub login: bool,
+    /// `bearer`, default `true`: whether an `Authorization` from a client counts. `false`:
+    /// it is dropped, and only sessions count.
+    pub bearer: bool,
+    /// `origins`, default any (here: empty): the public origins served; anything else is
+    /// answered 421. They decide `redirect_uri`.
+    pub origins: Vec<Origin>,
+    /// `endpoints`: the paths that the gate answers itself.
+    pub endpoints: Endpoints,
+    /// `logout.post_logout_redirect_uri`, default `/` of the origin (here: `None`): where the
+    /// provider sends the user after logout.
+    pub post_logout_redirect_uri: Option<PostLogout>,
+    /// `session`, required with `login`; `Some` exactly when `login` is true.
+    pub session: Option<Session>,
+    /// `upstream`: what the upstream receives.
+    pub upstream: Upstream,
+    /// `rules`, default none: the first that matches wins; what matches none needs an
+    /// authenticated user.
+    pub rules: Vec<Rule>,
+}
+
+/// A configuration that is right, and what is worth saying about it.
+#[derive(Debug)]
+pub struct Loaded {
+    /// The configuration.
+    pub config: Config,
+    /// One sentence each, with the path: right, but probably not meant.
+    pub warnings: Vec<String>,
+}
+
+const CLOCK_SKEW: Duration = Duration::from_secs(30);
+const CLOCK_SKEWS: RangeInclusive<Duration> = Duration::ZERO..=Duration::from_secs(300);
+
+impl Config {
+    /// Reads a configuration of at most 256 KiB of JSON; `env` looks up an environment
+    /// variable.
+    ///
+    /// # Errors
+    /// [`Problems`]: every mistake at once, each with its path and what to write instead.
+    pub fn read(json: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Problems> {
+        let json = source::parse(json).map_err(|problem| Problems(vec![problem]))?;
+        let mut report = Report::new(env);
+        let config = Self::of(&json, &mut report);
+        let (config, warnings) = report.outcome(config)?;
+        Ok(Loaded { config, warnings })
+    }
+
+    fn of(json: &Json, to: &mut Report<'_>) -> Option<Self> {
+        let root = Node { path: String::new(), value: json }.section("", to)?;
+        // What is broken itself asks for nothing else: one mistake is one message.
+        let login = root.flag("login", true, to).unwrap_or(false);
+        let bearer = root.flag("bearer", true, to).unwrap_or(false);
+        root.only_false("preserve_post", to);
+        let clock_skew = root.duration("clock_skew", CLOCK_SKEW, &CLOCK_SKEWS, to);
+
+        let provider = provider::read(&root, login, to);
+        let issuer = provider.as_ref().map(|provider| &provider.issuer);
+        let client = client::read(&root, login, to);
+        let client_id = client.as_ref().map(|client| client.client_id.as_str());
+        let id_token = tokens::read_id_token(&root, issuer, client_id, clock_skew, to);
+        let upstream = upstream::read(&root, login, to);
+        let needed = upstream.as_ref().and_then(|upstream| access_token_user(bearer, upstream));
+        let access_token = tokens::read_access_token(&root, needed, issuer, clock_skew, to);
+
+        let session = session::read(&root, login, to);
+        let plain_http = !login || session.as_ref().is_none_or(|session| !session.cookie.secure);
+        let origins = endpoints::read_origins(&root, plain_http, to);
+        let endpoints = endpoints::read(&root, to);
+        let post_logout_redirect_uri = endpoints::read_logout(&root, to);
+        let rules = rules::read(&root, login, to);
+        if let (Some(rules), Some(endpoints)) = (&rules, &endpoints) {
+            rules::warn_of_idle_rules(rules, endpoints, to);
+        }
+
+        check_whole(&root, to);
+        if let (Some(id_token), Some(Some(access_token))) = (&id_token, &access_token) {
+            warn_of_shared_audience(id_token, access_token, to);
+        }
+        Some(Self {
+            provider: provider?,
+            client: client?,
+            id_token: id_token?,
+            access_token: access_token?,
+            clock_skew: clock_skew?,
+            login,
+            bearer,
+            origins: origins?,
+            endpoints: endpoints?,
+            post_logout_redirect_uri: post_logout_redirect_uri?,
+            session: if login { Some(session?) } else { None },
+            upstream: upstream?,
+            rules: rules?,
+        })
+    }
+}
+
+/// What single sections cannot see.
+fn check_whole(root: &Section<'_>, to: &mut Report<'_>) {
+    let says_false = |name| root.get(name).is_some_and(|node| *node.value == Json::Bool(false));
+    if !says_false("login") {
+        return;
+    }
+    if says_false("bearer") {
+        let hint = "leave one of them out".to_owned();
+        to.problem("bearer", "with `login: false` too, nobody can pass", Some(hint));
+    }
+    for name in ["client", "id_token", "logout", "session"] {
+        if root.get(name).is_some() {
+            to.warn(name, "has no effect with `login: false`");
+        }
+    }
+}
+
+/// What uses the access token, as it is written; `None` where nothing does.
+fn access_token_user(bearer: bool, upstream: &Upstream) -> Option<&'static str> {
+    let in_header = |header: &UpstreamHeader| header.token == ClaimSource::AccessToken;
+    if bearer {
+        Some("`bearer: true`")
+    } else if upstream.authorization == Authorization::AccessToken {
+        Some("`upstream.authorization: access_token`")
+    } else if upstream.headers.iter().any(in_header) {
+        Some("`upstream.headers`")
+    } else {
+        None
+    }
+}
+
+fn warn_of_shared_audience(id: &IdTokenRules, access: &AccessTokenRules, to: &mut Report<'_>) {
+    if access.audiences.contains(&id.client_id) {
+        let what = "names the client itself, as ID tokens do: give the API an audience of its own";
+        to.warn("access_token.audiences", what);
+    }
+}

@@ -1,0 +1,213 @@
+//! `client`: who the gate is at the provider (RFC 7591 section 2, OIDC Core section 9).
+
+use super::reader::{Node, Report, Section, shown};
+use super::{secrets, tokens};
+use crate::crypto::Secret;
+use crate::wire::Json;
+
+/// `client`: who the gate is at the provider, and what it asks for at login.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// `client.client_id`, required: as registered at the provider.
+    pub client_id: String,
+    /// `client.token_endpoint_auth_method`, default `client_secret_basic`, with
+    /// `client.client_secret`: how the gate authenticates at the token endpoint.
+    pub authentication: ClientAuthentication,
+    /// `client.scope`, default `[openid]`: asked for at login. Here `openid` is always there
+    /// and first, and nothing stands twice.
+    pub scope: Vec<String>,
+    /// `client.authorization_parameters`, default `{}`: more parameters of the authorization
+    /// request (`acr_values`, `ui_locales`, `resource`, ..), a list as one pair a member.
+    pub authorization_parameters: Vec<(String, String)>,
+}
+
+/// How a client authenticates at the token endpoint (OIDC Core section 9).
+#[derive(Debug, Clone)]
+pub enum ClientAuthentication {
+    /// `client_secret_basic`: in an `Authorization: Basic` header (RFC 6749 section 2.3.1).
+    SecretBasic(Secret),
+    /// `client_secret_post`: in the form.
+    SecretPost(Secret),
+    /// `none`: a public client; PKCE alone (RFC 7636).
+    None,
+}
+
+/// Parameters that the gate sets itself, or that belong to a request it does not make;
+/// with what to write instead, where there is something.
+const OWN_PARAMETERS: &[(&str, Option<&str>)] = &[
+    ("client_id", Some("write `client.client_id`")),
+    ("redirect_uri", Some("it is the origin with `endpoints.callback`")),
+    ("response_type", None),
+    ("response_mode", None),
+    ("scope", Some("write `client.scope`")),
+    ("state", None),
+    ("nonce", None),
+    ("code_challenge", None),
+    ("code_challenge_method", None),
+    ("request", None),
+    ("request_uri", None),
+    ("registration", None),
+    ("id_token_hint", None),
+    ("dpop_jkt", None),
+    ("code", None),
+    ("code_verifier", None),
+    ("grant_type", None),
+    ("client_secret", Some("write `client.client_secret`")),
+    ("client_assertion", None),
+    ("client_assertion_type", None),
+];
+
+/// What `client.token_endpoint_auth_method` may say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Method {
+    SecretBasic,
+    SecretPost,
+    None,
+    /// Known, not supported yet.
+    Later,
+}
+
+const METHODS: &[(&str, Method)] = &[
+    ("client_secret_basic", Method::SecretBasic),
+    ("client_secret_post", Method::SecretPost),
+    ("none", Method::None),
+    ("client_secret_jwt", Method::Later),
+    ("private_key_jwt", Method::Later),
+];
+
+/// Reads `client`. Without `login` nothing in it is required, as nothing is used.
+pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Option<Client> {
+    let section = root.section("client", "client", to);
+    let client_id = match login {
+        true => section.required("client_id", "write it as registered at the provider", to),
+        false => section.get("client_id"),
+    };
+    let client_id = match client_id {
+        Some(node) => client_id_text(&node, to),
+        None if login => None,
+        None => Some(String::new()),
+    };
+    let authentication = authentication(&section, login, to);
+    let scope = section.get("scope").map_or(Some(Vec::new()), |node| tokens::scope(&node, to));
+    let authorization_parameters = match section.get("authorization_parameters") {
+        Some(node) => parameters(&node, to),
+        None => Some(Vec::new()),
+    };
+    section.only("pushed_authorization_requests", "off", &["auto", "required"], to);
+    section.only("dpop", "off", &["auto", "required"], to);
+    section.only_false("userinfo", to);
+
+    let mut scope = scope?;
+    scope.retain(|name| name != "openid");
+    scope.insert(0, "openid".to_owned());
+    Some(Client {
+        client_id: client_id?,
+        authentication: authentication?,
+        scope,
+        authorization_parameters: authorization_parameters?,
+    })
+}
+
+/// `client_id` is of visible ASCII and blanks (RFC 6749 appendix A.1).
+fn client_id_text(node: &Node<'_>, to: &mut Report<'_>) -> Option<String> {
+    let text = node.text(to)?;
+    let allowed = |byte: u8| byte.is_ascii_graphic() || byte == b' ';
+    if text.len() <= 512 && text.bytes().all(allowed) && text.trim() == text {
+        return Some(text.to_owned());
+    }
+    let what = "must be at most 512 visible ASCII characters, with no blank round them";
+    node.problem(format!("{what}, found {}", shown(text)), None, to);
+    None
+}
+
+fn authentication(
+    section: &Section<'_>,
+    login: bool,
+    to: &mut Report<'_>,
+) -> Option<ClientAuthentication> {
+    const KEY: &str = "token_endpoint_auth_method";
+    let method = section.choice(KEY, Method::SecretBasic, METHODS, to);
+    if method == Some(Method::Later) {
+        let hint = "write client_secret_basic, client_secret_post or none";
+        to.problem(&section.path_of(KEY), "not supported yet", Some(hint.to_owned()));
+    }
+    let node = section.get("client_secret");
+    let secret = node.as_ref().and_then(|node| secrets::secret(node, to));
+    match (method?, node) {
+        (Method::Later, _) => None,
+        (Method::None, None) => Some(ClientAuthentication::None),
+        (Method::None, Some(node)) => {
+            let what = "contradicts `client.token_endpoint_auth_method: none`";
+            let hint = "leave the secret out, or the method";
+            node.problem(what, Some(hint), to);
+            None
+        }
+        (Method::SecretBasic, Some(_)) => secret.map(ClientAuthentication::SecretBasic),
+        (Method::SecretPost, Some(_)) => secret.map(ClientAuthentication::SecretPost),
+        (_, None) if !login => Some(ClientAuthentication::None),
+        (_, None) => {
+            let hint = "write {env: NAME}; for a public client `token_endpoint_auth_method: none`";
+            section.required("client_secret", hint, to);
+            None
+        }
+    }
+}
+
+fn parameters(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<(String, String)>> {
+    let mut pairs = Vec::new();
+    for (name, node) in node.map(32, to)? {
+        if let Some((_, hint)) = OWN_PARAMETERS.iter().find(|(own, _)| *own == name) {
+            node.problem("the gate sets this parameter itself", hint.or(Some("leave it out")), to);
+            continue;
+        }
+        if name.is_empty() || name.len() > 128 || !name.bytes().all(|byte| byte.is_ascii_graphic())
+        {
+            node.problem("a parameter's name is 1 to 128 visible ASCII characters", None, to);
+            continue;
+        }
+        let nodes = match node.value {
+            Json::Array(_) => node.list(32, to)?,
+            _ => vec![node],
+        };
+        for node in nodes {
+            if let Some(value) = parameter(name, &node, to) {
+                pairs.push((name.to_owned(), value));
+            }
+        }
+    }
+    Some(pairs)
+}
+
+fn parameter(name: &str, node: &Node<'_>, to: &mut Report<'_>) -> Option<String> {
+    let Json::String(text) = node.value else {
+        let hint = match node.value {
+            Json::Integer(number) => Some(format!("write it in quotes: \"{number}\"")),
+            _ => None,
+        };
+        let what = format!("expected a string or a list of strings, found {}", node.value.kind());
+        node.problem(what, hint.as_deref(), to);
+        return None;
+    };
+    if text.len() > 2048 || text.contains(char::is_control) {
+        node.problem("must be at most 2048 bytes without control characters", None, to);
+        return None;
+    }
+    if name == "resource" && !is_resource(text) {
+        // RFC 8707 section 2.
+        let what = format!("must be an absolute URI without fragment, found {}", shown(text));
+        node.problem(what, Some("for example https://api.example"), to);
+        return None;
+    }
+    Some(text.clone())
+}
+
+/// Whether `text` is an absolute URI without fragment (RFC 3986 sections 3.1 and 4.3).
+fn is_resource(text: &str) -> bool {
+    let Some((scheme, rest)) = text.split_once(':') else { return false };
+    let in_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    scheme.starts_with(|first: char| first.is_ascii_alphabetic())
+        && scheme.bytes().all(in_scheme)
+        && !rest.is_empty()
+        && !rest.contains('#')
+        && rest.bytes().all(|byte| byte.is_ascii_graphic())
+}

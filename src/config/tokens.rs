@@ -1,0 +1,191 @@
+//! `id_token` and `access_token`: two sets of rules that share nothing but the issuer.
+//!
+//! RFC 8725 section 3.12: mutually exclusive rules for different kinds of tokens. No
+//! default of one set is taken from the other.
+
+use std::time::Duration;
+
+use super::provider::Issuer;
+use super::reader::{Node, Report, Section, shown};
+use crate::jose::Algorithm;
+
+/// `id_token`: what an ID token must be (OIDC Core 3.1.3.7).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IdTokenRules {
+    /// `provider.issuer`: compared exactly with `iss`.
+    pub issuer: Issuer,
+    /// `client.client_id`: must be in `aud`, and `azp` where present.
+    pub client_id: String,
+    /// `id_token.audiences`, default `[client_id]`: every member of `aud` must be in this
+    /// list. `client_id` is always one of them.
+    pub audiences: Vec<String>,
+    /// `id_token.signing_algorithms`, default all supported: never empty.
+    pub signing_algorithms: Vec<Algorithm>,
+    /// `clock_skew`.
+    pub clock_skew: Duration,
+}
+
+/// `access_token`: what an access token must be (RFC 9068 section 4).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AccessTokenRules {
+    /// `provider.issuer`: compared exactly with `iss`.
+    pub issuer: Issuer,
+    /// `access_token.audiences`, required, not empty: any one of them must be in `aud`.
+    pub audiences: Vec<String>,
+    /// `access_token.scope`, default `[]`: every one of them must be in `scope`.
+    pub scope: Vec<String>,
+    /// `access_token.typ`, default `[JWT, at+jwt]`: accepted header `typ`; here in lower case
+    /// and without `application/` (RFC 7515 section 4.1.9).
+    pub typ: Vec<String>,
+    /// `access_token.signing_algorithms`, default all supported: never empty.
+    pub signing_algorithms: Vec<Algorithm>,
+    /// `clock_skew`.
+    pub clock_skew: Duration,
+}
+
+/// Reads `id_token`. `client_id` is empty where the gate never logs anybody in: then the
+/// rules have no audience, and so accept nothing.
+pub(super) fn read_id_token(
+    root: &Section<'_>,
+    issuer: Option<&Issuer>,
+    client_id: Option<&str>,
+    clock_skew: Option<Duration>,
+    to: &mut Report<'_>,
+) -> Option<IdTokenRules> {
+    let section = root.section("id_token", "id_token", to);
+    let given = section.get("audiences");
+    let audiences = match &given {
+        Some(node) => audiences(node, to),
+        None => client_id.map(|id| vec![id.to_owned()]),
+    };
+    let signing_algorithms = algorithms(&section, to);
+    let (client_id, mut audiences) = (client_id?, audiences?);
+    if client_id.is_empty() {
+        audiences.clear();
+    } else if let Some(node) = given.filter(|_| audiences.iter().all(|name| name != client_id)) {
+        // OIDC Core section 2: `aud` must contain the client, so no such list accepts any token.
+        let what = format!("must name the client itself, {}", shown(client_id));
+        node.problem(what, Some("the audience of the API stands in `access_token.audiences`"), to);
+    }
+    Some(IdTokenRules {
+        issuer: issuer?.clone(),
+        client_id: client_id.to_owned(),
+        audiences,
+        signing_algorithms: signing_algorithms?,
+        clock_skew: clock_skew?,
+    })
+}
+
+/// Reads `access_token`; the inner `None` where the section is missing and not `needed`.
+/// `needed` says by what, for the message.
+#[allow(clippy::option_option, reason = "outer: broken and noted; inner: not configured")]
+pub(super) fn read_access_token(
+    root: &Section<'_>,
+    needed: Option<&str>,
+    issuer: Option<&Issuer>,
+    clock_skew: Option<Duration>,
+    to: &mut Report<'_>,
+) -> Option<Option<AccessTokenRules>> {
+    if root.get("access_token").is_none() && needed.is_none() {
+        return Some(None);
+    }
+    let section = root.section("access_token", "access_token", to);
+    let hint = match needed.filter(|_| root.get("access_token").is_none()) {
+        Some(by) => format!("name the API that the token is for: [APP-backend]; needed by {by}"),
+        None => "name the API that the token is for: [APP-backend]".to_owned(),
+    };
+    let audiences = section.required("audiences", &hint, to).and_then(|node| audiences(&node, to));
+    let signing_algorithms = algorithms(&section, to);
+    let scope = section.get("scope").map_or(Some(Vec::new()), |node| scope(&node, to));
+    let typ = match section.get("typ") {
+        Some(node) => types(&node, to),
+        None => Some(vec!["jwt".to_owned(), "at+jwt".to_owned()]),
+    };
+    section.only("format", "jwt", &["opaque"], to);
+    Some(Some(AccessTokenRules {
+        issuer: issuer?.clone(),
+        audiences: audiences?,
+        scope: scope?,
+        typ: typ?,
+        signing_algorithms: signing_algorithms?,
+        clock_skew: clock_skew?,
+    }))
+}
+
+fn audiences(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
+    let mut audiences = Vec::new();
+    for (node, text) in node.some_texts(to)? {
+        if text.len() > 1024 || text.trim() != text || text.contains(char::is_control) {
+            let what = "must be at most 1024 bytes without blanks round them, found";
+            node.problem(format!("{what} {}", shown(text)), None, to);
+        }
+        audiences.push(text.to_owned());
+    }
+    Some(audiences)
+}
+
+fn algorithms(section: &Section<'_>, to: &mut Report<'_>) -> Option<Vec<Algorithm>> {
+    let Some(node) = section.get("signing_algorithms") else {
+        return Some(Algorithm::ALL.to_vec());
+    };
+    let mut algorithms = Vec::new();
+    for (node, text) in node.some_texts(to)? {
+        match Algorithm::parse(text) {
+            Some(algorithm) => algorithms.push(algorithm),
+            None => {
+                let names: Vec<&str> = Algorithm::ALL.iter().map(|known| known.name()).collect();
+                let what = format!("expected one of {}, found {}", names.join(", "), shown(text));
+                node.problem(what, algorithm_hint(text), to);
+            }
+        }
+    }
+    Some(algorithms)
+}
+
+/// RFC 8725 sections 3.1 and 3.2, for those who ask.
+fn algorithm_hint(text: &str) -> Option<&'static str> {
+    match text.to_ascii_uppercase().as_str() {
+        "NONE" => Some("unsigned tokens are never accepted"),
+        "HS256" | "HS384" | "HS512" => {
+            Some("whoever can check such a signature can make one: it is never accepted")
+        }
+        _ => None,
+    }
+}
+
+/// A list of scope tokens (RFC 6749 section 3.3), perhaps empty.
+pub(super) fn scope(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
+    let mut scope = Vec::new();
+    for (node, text) in node.texts(to)? {
+        let allowed = |byte: u8| byte.is_ascii_graphic() && !b"\"\\".contains(&byte);
+        if text.contains(' ') {
+            let what = format!("must be one name, found {}", shown(text));
+            node.problem(what, Some("write each as a member of its own"), to);
+        } else if text.len() > 256 || !text.bytes().all(allowed) {
+            let what = "must be visible ASCII without \" and \\, found";
+            node.problem(format!("{what} {}", shown(text)), None, to);
+        }
+        scope.push(text.to_owned());
+    }
+    Some(scope)
+}
+
+/// Header types as they are compared: lower case, without `application/`.
+fn types(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
+    let mut types: Vec<String> = Vec::new();
+    for (node, text) in node.some_texts(to)? {
+        let lower = text.to_ascii_lowercase();
+        let typ = lower.strip_prefix("application/").unwrap_or(&lower);
+        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
+        if typ.is_empty() || typ.len() > 127 || !typ.bytes().all(allowed) {
+            // RFC 6838 section 4.2: names of media types.
+            node.problem(format!("must be a media type, found {}", shown(text)), None, to);
+        } else if typ == "logout+jwt" {
+            node.problem("is the type of logout tokens, never of access tokens", None, to);
+        } else if types.iter().any(|known| known == typ) {
+            node.problem(format!("{} stands twice", shown(typ)), Some("case is ignored"), to);
+        }
+        types.push(typ.to_owned());
+    }
+    Some(types)
+}
