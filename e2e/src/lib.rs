@@ -1,1 +1,19 @@
-//! e2e
+//! The harness of the end-to-end tests: a real Envoy, a browser of a few lines, and sockets that write any byte.
+//!
+//! Everything blocks and everything panics with a readable sentence: a test is a list of steps, read from top to
+//! bottom. Nothing sleeps for a guessed time; [`wait::until`] waits for a condition. Ports are chosen by the kernel and
+//! read back, so tests run in parallel, and whatever they start dies with them.
+//!
+//! ```text
+//! envoy      starts Envoy, knows its port and its log, and at the end looks for signs of a dead filter
+//! http       one request, one answer, one connection: HTTP/1.1 by hand, HTTP/2 by hyper
+//! browser    cookies, redirects, forms, what a person does; page loads and fetch() as browsers mark them
+//! process    a child process that cannot outlive the tests
+//! wait       conditions instead of sleeping
+//! ```
+
+pub mod browser;
+pub mod envoy;
+pub mod http;
+pub mod process;
+pub mod wait;

@@ -1,0 +1,93 @@
+//! Envoy's own configuration, as JSON: what `envoy.yaml` says, with the parts that a test may choose.
+
+use std::net::SocketAddr;
+
+use serde_json::{Value, json};
+
+use super::builder::Builder;
+use super::filter;
+
+impl Builder {
+    pub(super) fn bootstrap(&self) -> Value {
+        json!({
+            // Port 0: the kernel chooses a free one, and `--admin-address-path` and `/listeners` tell which.
+            "admin": { "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))) },
+            "static_resources": {
+                "listeners": [{
+                    "name": "gate",
+                    "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
+                    "filter_chains": [{ "filters": [{
+                        "name": "envoy.filters.network.http_connection_manager",
+                        "typed_config": self.connection_manager(),
+                    }]}],
+                }],
+                "clusters": self.clusters.iter().map(cluster).collect::<Value>(),
+            },
+        })
+    }
+
+    fn connection_manager(&self) -> Value {
+        let mut filters = Vec::new();
+        filters.extend(self.filter.as_ref().map(|config| self.wasm(config)));
+        filters.push(json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
+        }));
+        json!({
+            "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
+            "stat_prefix": "gate",
+            "use_remote_address": true,
+            "xff_num_trusted_hops": self.trusted_hops,
+            "normalize_path": !self.raw_paths,
+            "merge_slashes": !self.raw_paths,
+            "path_with_escaped_slashes_action": if self.raw_paths { "KEEP_UNCHANGED" } else { "UNESCAPE_AND_REDIRECT" },
+            "http_filters": filters,
+            "route_config": { "virtual_hosts": [{
+                "name": "app",
+                "domains": ["*"],
+                "routes": self.routes.iter().map(|(prefix, cluster)| json!({
+                    "match": { "prefix": prefix },
+                    "route": { "cluster": cluster },
+                })).collect::<Value>(),
+            }]},
+        })
+    }
+
+    fn wasm(&self, config: &Value) -> Value {
+        let names: Vec<_> = self.environment.iter().map(|(name, _)| name).collect();
+        json!({
+            "name": "oidc_gate",
+            "typed_config": {
+                "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
+                "config": {
+                    "name": "oidc_gate",
+                    "failure_policy": "FAIL_RELOAD",
+                    "configuration": {
+                        "@type": "type.googleapis.com/google.protobuf.StringValue",
+                        "value": config.to_string(),
+                    },
+                    "vm_config": {
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "environment_variables": { "host_env_keys": names },
+                        "code": { "local": { "filename": filter() } },
+                    },
+                },
+            },
+        })
+    }
+}
+
+fn cluster((name, address): &(String, SocketAddr)) -> Value {
+    json!({
+        "name": name,
+        "connect_timeout": "2s",
+        "load_assignment": {
+            "cluster_name": name,
+            "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket(*address) } }] }],
+        },
+    })
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({ "socket_address": { "address": address.ip().to_string(), "port_value": address.port() } })
+}

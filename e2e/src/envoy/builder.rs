@@ -1,0 +1,136 @@
+//! What an Envoy is started with.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::process::{Command, Stdio};
+
+use serde_json::Value;
+
+use super::{Envoy, Log, UNKNOWN, binary, fresh_dir};
+use crate::process;
+
+/// What an Envoy is started with; every setting has the value that most tests need.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    pub(super) concurrency: u32,
+    pub(super) filter: Option<Value>,
+    pub(super) environment: Vec<(String, String)>,
+    pub(super) clusters: Vec<(String, SocketAddr)>,
+    pub(super) routes: Vec<(String, String)>,
+    pub(super) raw_paths: bool,
+    pub(super) trusted_hops: u32,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            concurrency: 1,
+            filter: None,
+            environment: Vec::new(),
+            clusters: Vec::new(),
+            routes: Vec::new(),
+            raw_paths: false,
+            trusted_hops: 0,
+        }
+    }
+
+    /// With the filter, configured by this JSON. Without this call Envoy runs alone.
+    #[must_use]
+    pub fn wasm_config(mut self, config: Value) -> Self {
+        self.filter = Some(config);
+        self
+    }
+
+    /// How many workers: requests on different connections meet different copies of the filter. 1 unless told.
+    #[must_use]
+    pub fn concurrency(mut self, workers: u32) -> Self {
+        self.concurrency = workers;
+        self
+    }
+
+    /// An environment variable of Envoy's, which the filter may read too.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.environment.push((name.into(), value.into()));
+        self
+    }
+
+    /// A cluster of this name at this address; no route leads there by itself.
+    #[must_use]
+    pub fn cluster(mut self, name: &str, address: SocketAddr) -> Self {
+        self.clusters.push((name.into(), address));
+        self
+    }
+
+    /// Paths with this prefix go to this cluster. The first that fits wins.
+    #[must_use]
+    pub fn route(mut self, prefix: &str, cluster: &str) -> Self {
+        self.routes.push((prefix.into(), cluster.into()));
+        self
+    }
+
+    /// Everything goes to `address`.
+    #[must_use]
+    pub fn upstream(self, address: SocketAddr) -> Self {
+        self.cluster("upstream", address).route("/", "upstream")
+    }
+
+    /// Paths reach the filter as the client wrote them: Envoy normalises nothing.
+    #[must_use]
+    pub fn raw_paths(mut self) -> Self {
+        self.raw_paths = true;
+        self
+    }
+
+    /// Another proxy stands in front, whose `x-forwarded-proto` is believed, as where TLS ends before Envoy.
+    #[must_use]
+    pub fn behind_tls(mut self) -> Self {
+        self.trusted_hops = 1;
+        self
+    }
+
+    /// Starts Envoy and waits until it listens. Panics with its log where it does not start.
+    pub fn start(self) -> Envoy {
+        self.try_start().unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"))
+    }
+
+    /// Starts Envoy and waits until it listens.
+    ///
+    /// # Errors
+    /// The log of an Envoy that ended instead.
+    pub fn try_start(self) -> Result<Envoy, String> {
+        let dir = fresh_dir();
+        let config = dir.join("envoy.json");
+        fs::write(&config, self.bootstrap().to_string()).expect("the configuration can be written");
+        let log = Log::new(dir.join("envoy.log"));
+        let admin_file = dir.join("admin.txt");
+
+        let mut command = Command::new(binary());
+        command
+            .arg("--config-path")
+            .arg(&config)
+            .arg("--log-path")
+            .arg(log.path())
+            .arg("--admin-address-path")
+            .arg(&admin_file)
+            .args(["--concurrency", &self.concurrency.to_string()])
+            // The filter's own log at its most talkative: no secret may be in it.
+            .args(["--log-level", "info", "--component-log-level", "wasm:debug"])
+            .args(["--disable-hot-restart", "--drain-time-s", "1"])
+            .envs(self.environment.iter().cloned())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(fs::File::create(dir.join("stderr.txt")).expect("a file for its last words"));
+        let child = process::spawn(command).unwrap_or_else(|problem| panic!("Envoy: {problem}"));
+        let mut envoy = Envoy { child, dir, log, admin: UNKNOWN, address: UNKNOWN };
+
+        envoy.admin = envoy.wait_for("its admin address", |_| {
+            fs::read_to_string(&admin_file).ok()?.trim().parse().ok()
+        })?;
+        envoy.wait_for("it to be ready", |envoy| {
+            (envoy.admin("/ready")?.status == 200).then_some(())
+        })?;
+        envoy.address = envoy.wait_for("its listener", Envoy::listener)?;
+        Ok(envoy)
+    }
+}

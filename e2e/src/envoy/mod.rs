@@ -1,0 +1,165 @@
+//! A real Envoy for one test: built, started, watched, and ended with it.
+
+mod bootstrap;
+mod builder;
+mod log;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::Child;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, thread};
+
+use crate::http::{self, Answer, Connection, Protocol, Request};
+use crate::wait;
+
+pub use builder::Builder;
+pub use log::Log;
+
+const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
+
+/// A running Envoy. Dropped, it is killed, and a test that passed so far fails where the log shows that the filter died
+/// or wrote down a token.
+#[derive(Debug)]
+pub struct Envoy {
+    child: Child,
+    dir: PathBuf,
+    log: Log,
+    admin: SocketAddr,
+    address: SocketAddr,
+}
+
+impl Envoy {
+    /// A builder: one worker, no filter, no clusters.
+    #[expect(
+        clippy::new_ret_no_self,
+        reason = "reads as a sentence: Envoy::new().concurrency(2).start()"
+    )]
+    pub fn new() -> Builder {
+        Builder::new()
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The URL of a path here.
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> &Log {
+        &self.log
+    }
+
+    /// A new connection; with several workers the kernel chooses which one.
+    pub fn connect(&self, protocol: Protocol) -> Connection {
+        Connection::open(self.address, protocol)
+            .unwrap_or_else(|problem| panic!("{}: {problem}", self.address))
+    }
+
+    /// One request on a connection of its own, over HTTP/1.1.
+    pub fn send(&self, request: &Request) -> Answer {
+        http::send(self.address, Protocol::H1, request)
+    }
+
+    /// One counter or gauge of Envoy's own statistics; 0 where it does not exist.
+    pub fn stat(&self, name: &str) -> u64 {
+        let page = self.admin("/stats").expect("the admin page answers").text();
+        let value =
+            page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok());
+        value.unwrap_or(0)
+    }
+
+    fn admin(&self, path: &str) -> Option<Answer> {
+        Connection::open(self.admin, Protocol::H1)
+            .and_then(|mut admin| admin.try_send(&Request::get(path)))
+            .ok()
+    }
+
+    /// The port that the kernel chose for the listener.
+    fn listener(&self) -> Option<SocketAddr> {
+        let listeners = self.admin("/listeners?format=json")?.json();
+        let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
+        let port = u16::try_from(socket["port_value"].as_u64()?).ok().filter(|port| *port != 0)?;
+        Some(SocketAddr::new(socket["address"].as_str()?.parse().ok()?, port))
+    }
+
+    /// Waits for `ready`, or for the end of Envoy: then its log is the error.
+    fn wait_for<T>(&mut self, what: &str, ready: impl Fn(&Self) -> Option<T>) -> Result<T, String> {
+        wait::until(what, || {
+            if let Some(value) = ready(self) {
+                return Some(Ok(value));
+            }
+            let ended = self.child.try_wait().expect("a child can be asked").is_some();
+            ended.then(|| {
+                Err(self.log.text()
+                    + &fs::read_to_string(self.dir.join("stderr.txt")).unwrap_or_default())
+            })
+        })
+    }
+}
+
+impl Drop for Envoy {
+    fn drop(&mut self) {
+        let ended = self.child.try_wait().ok().flatten();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if thread::panicking() {
+            eprintln!(
+                "--- the end of Envoy's log, all of it in {}:\n{}",
+                self.log.path().display(),
+                self.log.tail(40)
+            );
+            return;
+        }
+        if self.address != UNKNOWN {
+            assert!(ended.is_none(), "Envoy ended by itself ({ended:?}):\n{}", self.log.tail(40));
+            self.log.assert_healthy();
+        }
+        let _ = fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// Where the binary is: `$ENVOY`, or where `make envoy` puts it.
+fn binary() -> PathBuf {
+    if let Some(named) = env::var_os("ENVOY") {
+        return named.into();
+    }
+    let installed = root().join(".tools/envoy/envoy");
+    assert!(
+        installed.is_file(),
+        "no Envoy in {}: run `make envoy`, or name one in ENVOY",
+        installed.display()
+    );
+    installed
+}
+
+/// Where the filter is: `$OIDC_GATE_WASM`, or where `make wasm` puts it.
+fn filter() -> PathBuf {
+    if let Some(named) = env::var_os("OIDC_GATE_WASM") {
+        return named.into();
+    }
+    let built = root().join("target/wasm32-wasip1/release/oidc_gate.wasm");
+    assert!(
+        built.is_file(),
+        "no filter in {}: run `make wasm`, or name one in OIDC_GATE_WASM",
+        built.display()
+    );
+    built
+}
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate stands in the workspace")
+}
+
+fn fresh_dir() -> PathBuf {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let name =
+        format!("oidc-gate-e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    let dir = env::temp_dir().join(name);
+    fs::create_dir_all(&dir).unwrap_or_else(|problem| panic!("{}: {problem}", dir.display()));
+    dir
+}
