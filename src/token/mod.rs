@@ -1,1 +1,25 @@
-//! (token)
+//! The two kinds of token, each with its own rules: this is what the gate exists for.
+//!
+//! - [`IdToken`]: who logged in, told to this client (OIDC Core 2, 3.1.3.7, 12.2).
+//! - [`AccessToken`]: what may be done, told to the API behind the gate (RFC 9068 section 4).
+//!
+//! A value of either type is proof: it comes only from its own `verify`, or from
+//! `restore` with a cookie that this gate sealed. Neither converts into the other, no
+//! rule of one is read for the other, and each is judged again on every request.
+//! What is refused is a [`Refusal`]: which token, which check, expected, found.
+
+mod access_token;
+mod advice;
+mod claims;
+mod id_token;
+mod kind;
+mod refusal;
+mod words;
+
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use access_token::AccessToken;
+pub use id_token::{IdToken, LoginExpectation};
+pub use kind::Kind;
+pub use refusal::{Check, Refusal};

@@ -1,0 +1,158 @@
+//! The access token: what may be done at the API behind this gate. RFC 9068 section 4.
+//!
+//! The audience is the API's, by its own list; the client that asked for the token and
+//! the audiences of ID tokens play no part. All that the configuration decides is
+//! [`AccessToken::judge`], and is asked again on every request.
+
+use std::fmt;
+
+use super::claims::{Claims, strings_size};
+use super::kind::{Kind, must_be_access_token, normal_typ};
+use super::refusal::{Check, Refusal};
+use crate::config::AccessTokenRules;
+use crate::crypto::{Opened, Secret};
+use crate::jose::{self, Jws, KeySet, SignatureBackend};
+use crate::wire::{Json, Timestamp};
+
+/// An access token that was verified for the API behind this gate. It never stands in for an
+/// ID token.
+#[derive(Clone)]
+pub struct AccessToken {
+    raw: Secret,
+    /// The header's `typ`, as it is compared.
+    typ: Option<String>,
+    scope: Vec<String>,
+    claims: Claims,
+}
+
+impl AccessToken {
+    /// Verifies an access token (RFC 9068 section 4), from a session or from a client.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first check that fails; [`Refusal::unknown_kid`] asks for newer
+    /// keys and another try.
+    pub fn verify(
+        raw: &Secret,
+        rules: &AccessTokenRules,
+        keys: &KeySet,
+        backend: &dyn SignatureBackend,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let token = Self::signed(raw, rules, keys, backend).map_err(refused)?;
+        token.judge(rules, now)?;
+        Ok(token)
+    }
+
+    /// Takes a token back out of a cookie that this gate sealed: `opened` is the proof that it
+    /// was verified before it went in, so its signature is not checked again. What it says is
+    /// judged anew by [`Self::judge`]. `None` where it is no access token at all.
+    #[must_use]
+    pub fn restore(raw: Secret, opened: &Opened) -> Option<Self> {
+        let _proof = opened;
+        let (typ, scope, claims) = read(&Jws::split(raw.expose()).ok()?).ok()?;
+        Some(Self { raw, typ, scope, claims })
+    }
+
+    /// Whether the token is good for this API, now and by today's configuration: asked on
+    /// every request.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first check that fails.
+    pub fn judge(&self, rules: &AccessTokenRules, now: Timestamp) -> Result<(), Refusal> {
+        self.is_good_for(rules, now).map_err(refused)
+    }
+
+    /// The token itself, for the `Authorization` of the upstream and the seal.
+    #[must_use]
+    pub const fn raw(&self) -> &Secret {
+        &self.raw
+    }
+
+    /// `sub`: on whose behalf, as the provider names them.
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.claims.subject.as_deref()
+    }
+
+    /// `exp`.
+    #[must_use]
+    pub const fn expires_at(&self) -> Timestamp {
+        self.claims.expires_at
+    }
+
+    /// The value of a claim, under a path of names.
+    #[must_use]
+    pub fn claim(&self, path: &[String]) -> Option<&Json> {
+        self.claims.at(path)
+    }
+
+    /// About how many bytes this token holds on the heap.
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        let texts = self.raw.expose().len().saturating_add(strings_size(&self.scope));
+        texts.saturating_add(self.claims.heap_size())
+    }
+
+    fn signed(
+        raw: &Secret,
+        rules: &AccessTokenRules,
+        keys: &KeySet,
+        backend: &dyn SignatureBackend,
+    ) -> Result<Self, Check> {
+        // Signed by the provider, never `none`, never a MAC; before anything it says is judged.
+        let jws = Jws::split(raw.expose()).map_err(Check::Signature)?;
+        jose::verify(&jws, &rules.signing_algorithms, keys, backend).map_err(Check::Signature)?;
+        let (typ, scope, claims) = read(&jws)?;
+        Ok(Self { raw: raw.clone(), typ, scope, claims })
+    }
+
+    fn is_good_for(&self, rules: &AccessTokenRules, now: Timestamp) -> Result<(), Check> {
+        let claims = &self.claims;
+        // `typ`: `at+jwt`, or what the provider writes in its place. A header without it says
+        // as much as one with `JWT` (RFC 7519 section 5.1), as Okta's.
+        let typ = self.typ.as_deref().unwrap_or("jwt");
+        if !rules.typ.iter().any(|accepted| accepted == typ) {
+            return Err(Check::Type { expected: rules.typ.clone(), found: self.typ.clone() });
+        }
+        // `iss`: the provider, byte for byte.
+        if !rules.issuer.is_exactly(&claims.issuer) {
+            let expected = rules.issuer.as_str().to_owned();
+            return Err(Check::Issuer { expected, found: claims.issuer.clone() });
+        }
+        // `aud`: one of this API's names is among them.
+        if !rules.audiences.iter().any(|accepted| claims.audience.contains(accepted)) {
+            let expected = rules.audiences.clone();
+            return Err(Check::Audience { expected, found: claims.audience.clone() });
+        }
+        // `exp`, `nbf`, `iat`.
+        claims.unexpired(rules.clock_skew, now)?;
+        claims.begun(rules.clock_skew, now)?;
+        // `scope`: all that this API needs, and last: a token that only lacks scope is right
+        // in all else (RFC 6750 section 3.1).
+        if !rules.scope.iter().all(|needed| self.scope.contains(needed)) {
+            let missing = rules.scope.iter().filter(|needed| !self.scope.contains(needed));
+            let missing = missing.cloned().collect();
+            return Err(Check::Scope { missing, found: self.scope.clone() });
+        }
+        Ok(())
+    }
+}
+
+/// Never the token, never a claim: only when it ends.
+impl fmt::Debug for AccessToken {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let expires_at = self.claims.expires_at;
+        out.debug_struct("AccessToken").field("expires_at", &expires_at).finish_non_exhaustive()
+    }
+}
+
+/// What every access token has, whoever it is for.
+fn read(jws: &Jws<'_>) -> Result<(Option<String>, Vec<String>, Claims), Check> {
+    let claims = Claims::read(jws.unverified_payload())?;
+    must_be_access_token(jws.unverified_typ(), &claims)?;
+    Ok((jws.unverified_typ().map(normal_typ), claims.scope()?, claims))
+}
+
+const fn refused(check: Check) -> Refusal {
+    Refusal { token: Kind::AccessToken, check }
+}

@@ -1,0 +1,91 @@
+//! What to change, and where, so that a token is accepted: for whoever runs the provider
+//! or this gate. Words are Keycloak's where Keycloak has its own.
+
+use super::kind::Kind;
+use super::refusal::{Check, Refusal};
+use super::words::{list, one_of};
+
+impl Refusal {
+    /// What to change at the provider, or here: one or two sentences.
+    #[must_use]
+    pub fn advice(&self) -> String {
+        match (&self.check, self.token) {
+            (Check::Audience { expected, .. }, Kind::AccessToken) => format!(
+                "At the provider, let the access token name {}: in Keycloak, add an audience \
+                 mapper to a client scope of the client that asks for the token, or give the \
+                 user a client role of that API. Or correct `access_token.audiences` here.",
+                one_of(expected)
+            ),
+            (Check::Scope { missing, .. }, _) => format!(
+                "Ask for the scope {} at login (`client.scope`); in Keycloak, add it to the \
+                 client as a client scope.",
+                list(missing)
+            ),
+            (check, Kind::AccessToken) => access_token(check).to_owned(),
+            (check, Kind::IdToken) => id_token(check).to_owned(),
+        }
+    }
+}
+
+const CLOCKS: &str = "Set the clocks of the provider and of this host by NTP, or raise \
+                      `clock_skew`.";
+const KEYS: &str = "Check that the token comes from the provider that is configured, and that \
+                    its keys (`jwks_uri`) and its signing algorithm are accepted here.";
+const ISSUER: &str = "Set `provider.issuer` to exactly the issuer that the provider writes \
+                      into its tokens; in Keycloak, the host name it is reached by is part of it.";
+const PROVIDER: &str = "The provider sends a token that breaks the standard: check its mappers \
+                        for this claim.";
+
+const fn access_token(check: &Check) -> &'static str {
+    match check {
+        Check::Signature(_) => KEYS,
+        Check::Issuer { .. } => ISSUER,
+        Check::NotYetValid { .. } | Check::IssuedInFuture { .. } => CLOCKS,
+        Check::Expired { .. } => "Get a new access token from the provider and send that.",
+        Check::OtherKind { .. } => {
+            "Send the access token of the token answer (`access_token`) as the bearer token."
+        }
+        Check::Type { .. } => {
+            "Name the header type that the provider writes under `access_token.typ`; in Keycloak, \
+             the client's switch for RFC 9068 types makes it `at+jwt`."
+        }
+        Check::Malformed(_)
+        | Check::Audience { .. }
+        | Check::ExtraAudience { .. }
+        | Check::AuthorizedParty { .. }
+        | Check::Nonce
+        | Check::AccessTokenHash
+        | Check::Scope { .. }
+        | Check::Changed { .. }
+        | Check::ClaimMissing(_)
+        | Check::ClaimInvalid { .. } => PROVIDER,
+    }
+}
+
+const fn id_token(check: &Check) -> &'static str {
+    match check {
+        Check::Signature(_) => KEYS,
+        Check::Issuer { .. } => ISSUER,
+        Check::NotYetValid { .. } | Check::IssuedInFuture { .. } => CLOCKS,
+        Check::Expired { .. } => "Log in again. If it happens at once, set the clocks by NTP.",
+        Check::Nonce => "Log in again, from one browser and to the end.",
+        Check::Audience { .. } => {
+            "Set `client.client_id` to the client that is registered at the provider."
+        }
+        Check::ExtraAudience { .. } => {
+            "If the others are trusted, name them under `id_token.audiences`; else, in Keycloak, \
+             switch \"Add to ID token\" off in their audience mapper."
+        }
+        Check::AuthorizedParty { .. } => {
+            "The token was made for another client: check which client the login goes through."
+        }
+        Check::Changed { .. } => "Log in again: the provider refreshed the session as another one.",
+        Check::OtherKind { .. } | Check::Type { .. } | Check::AccessTokenHash => {
+            "The provider's token answer does not fit together: check the token endpoint."
+        }
+        Check::Malformed(_)
+        | Check::Scope { .. }
+        | Check::ClaimMissing(_)
+        | Check::ClaimInvalid { .. } => PROVIDER,
+    }
+}
