@@ -79,7 +79,8 @@ impl Claims {
     pub(super) fn scope(&self) -> Result<Vec<String>, Check> {
         let name = if self.has("scope") { "scope" } else { "scp" };
         const EXPECTED: &str = "names between spaces, or an array of at most 64 names";
-        let invalid = |found: String| Check::ClaimInvalid { claim: name, expected: EXPECTED, found };
+        let invalid =
+            |found: String| Check::ClaimInvalid { claim: name, expected: EXPECTED, found };
         match self.all.get(name) {
             None => Ok(Vec::new()),
             Some(Json::String(text)) => {
@@ -119,7 +120,8 @@ impl Claims {
 
     /// About how many bytes these claims hold on the heap.
     pub(super) fn heap_size(&self) -> usize {
-        let mut size = self.issuer.len().saturating_add(self.subject.as_ref().map_or(0, String::len));
+        let mut size =
+            self.issuer.len().saturating_add(self.subject.as_ref().map_or(0, String::len));
         size = size.saturating_add(strings_size(&self.audience));
         let mut waiting = vec![&self.all];
         while let Some(value) = waiting.pop() {

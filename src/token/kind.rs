@@ -51,10 +51,9 @@ pub(super) fn must_be_id_token(typ: Option<&str>, claims: &Claims) -> Result<(),
         None => {}
     }
     match typ {
-        Some(typ) if normal_typ(typ) != "jwt" => Err(Check::Type {
-            expected: vec!["JWT".to_owned()],
-            found: Some(typ.to_owned()),
-        }),
+        Some(typ) if normal_typ(typ) != "jwt" => {
+            Err(Check::Type { expected: vec!["JWT".to_owned()], found: Some(typ.to_owned()) })
+        }
         _ => Ok(()),
     }
 }

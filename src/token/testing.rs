@@ -115,7 +115,7 @@ impl Signer {
         match &self.pair {
             Pair::Ed25519(pair) => pair.key_pair().as_ref().sk.sign(message, None).to_vec(),
             Pair::Es256(pair) => {
-                let (signature, _) = pair.key_pair().as_ref().sign_recoverable(message).unwrap();
+                let (signature, _) = pair.key_pair().as_ref().sign_recoverable(message);
                 signature.to_bytes().to_vec()
             }
         }
