@@ -1,0 +1,162 @@
+//! The first rule that matches decides; what matches none needs an authenticated user.
+
+use std::collections::BTreeMap;
+
+use super::path;
+use crate::config::{Access, PathMatch, Rule, Unauthenticated};
+
+/// What a request needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Decision {
+    /// Who may pass.
+    pub access: Access,
+    /// The answer to a request without credentials.
+    pub unauthenticated: Unauthenticated,
+    /// The rule that decided, counted from 0 in the configuration; `None`: no rule did.
+    pub rule: Option<usize>,
+}
+
+impl Decision {
+    const fn default() -> Self {
+        Self { access: Access::Authenticated, unauthenticated: Unauthenticated::Auto, rule: None }
+    }
+}
+
+/// Servers read the path differently, and the readings fall under different rules: the
+/// request is refused (400), whatever the upstream would have made of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "servers read this path in different ways, and different rules apply to them; send it without encoded slashes, dot segments, double slashes, `\\` and `;`"
+)]
+pub struct AmbiguousPath;
+
+/// The rules, found by path: a thousand cost a request about what one does.
+#[derive(Debug)]
+pub struct Rules {
+    rules: Vec<Compiled>,
+    /// Rules for one path, by that path. Each list is in the order of the configuration.
+    exact: BTreeMap<Vec<u8>, Vec<usize>>,
+    /// Rules for a path and what is below it, by that path.
+    prefix: BTreeMap<Vec<u8>, Vec<usize>>,
+    /// Rules for every path.
+    anywhere: Vec<usize>,
+    /// Segments of the longest prefix: further ones need no look-up.
+    deepest: usize,
+}
+
+#[derive(Debug)]
+struct Compiled {
+    methods: Option<Vec<String>>,
+    access: Access,
+    unauthenticated: Unauthenticated,
+}
+
+impl Rules {
+    /// Compiles the configuration's rules, in their order.
+    #[must_use]
+    pub fn new(rules: &[Rule]) -> Self {
+        let mut compiled = Self {
+            rules: rules.iter().map(Compiled::new).collect(),
+            exact: BTreeMap::new(),
+            prefix: BTreeMap::new(),
+            anywhere: Vec::new(),
+            deepest: 0,
+        };
+        for (index, rule) in rules.iter().enumerate() {
+            compiled.list(&rule.path).push(index);
+        }
+        compiled
+    }
+
+    /// The list that a rule for `path` stands in.
+    fn list(&mut self, path: &PathMatch) -> &mut Vec<usize> {
+        match path {
+            PathMatch::Any => &mut self.anywhere,
+            PathMatch::Exact(path) => self.exact.entry(path.clone().into_bytes()).or_default(),
+            PathMatch::Prefix(path) => match path.trim_end_matches('/') {
+                // "/" is the prefix of every path.
+                "" => &mut self.anywhere,
+                path => {
+                    let depth = path.bytes().filter(|byte| *byte == b'/').count();
+                    self.deepest = self.deepest.max(depth);
+                    self.prefix.entry(path.as_bytes().to_vec()).or_default()
+                }
+            },
+        }
+    }
+
+    /// What a request with this method and this `:path` needs; the query is not looked at.
+    ///
+    /// Methods are compared exactly (RFC 9110 section 9.1). One with a small letter in it,
+    /// which some servers take for its capital form, gets no rule's permission: it needs
+    /// an authenticated user, or nobody may send it where a rule says so in either form.
+    ///
+    /// # Errors
+    /// [`AmbiguousPath`] where two servers could see two rules apply.
+    pub fn decide(&self, method: &[u8], path: &[u8]) -> Result<Decision, AmbiguousPath> {
+        let path = path::without_query(path);
+        let decision = self.decision(self.agreed(method, path)?);
+        if !method.iter().any(u8::is_ascii_lowercase) {
+            return Ok(decision);
+        }
+        let capital = self.decision(self.agreed(&method.to_ascii_uppercase(), path)?);
+        let denied = [decision, capital].into_iter().find(|found| found.access == Access::Deny);
+        Ok(denied.unwrap_or(Decision::default()))
+    }
+
+    /// The rule that all readings of `path` fall under.
+    fn agreed(&self, method: &[u8], path: &[u8]) -> Result<Option<usize>, AmbiguousPath> {
+        let rule = self.first(method, path);
+        // Without a rule that looks at paths every reading is alike.
+        let pathless = self.exact.is_empty() && self.prefix.is_empty();
+        if pathless
+            || path::is_plain(path)
+            || path::all_readings(path, |reading| self.first(method, reading) == rule)
+        {
+            Ok(rule)
+        } else {
+            Err(AmbiguousPath)
+        }
+    }
+
+    /// The first rule for exactly this method and this path.
+    fn first(&self, method: &[u8], path: &[u8]) -> Option<usize> {
+        let prefixes =
+            path::prefixes(path).take(self.deepest).filter_map(|prefix| self.prefix.get(prefix));
+        let lists = self.exact.get(path).into_iter().chain(prefixes).chain([&self.anywhere]);
+        lists.filter_map(|list| self.first_for_method(list, method)).min()
+    }
+
+    fn first_for_method(&self, list: &[usize], method: &[u8]) -> Option<usize> {
+        list.iter()
+            .copied()
+            .find(|index| self.rules.get(*index).is_some_and(|rule| rule.is_for(method)))
+    }
+
+    fn decision(&self, rule: Option<usize>) -> Decision {
+        match rule.and_then(|index| self.rules.get(index)) {
+            Some(found) => {
+                Decision { access: found.access, unauthenticated: found.unauthenticated, rule }
+            }
+            None => Decision::default(),
+        }
+    }
+}
+
+impl Compiled {
+    fn new(rule: &Rule) -> Self {
+        Self {
+            methods: rule.methods.clone(),
+            access: rule.access,
+            unauthenticated: rule.unauthenticated,
+        }
+    }
+
+    fn is_for(&self, method: &[u8]) -> bool {
+        let named = |methods: &Vec<String>| methods.iter().any(|name| name.as_bytes() == method);
+        self.methods.as_ref().is_none_or(named)
+    }
+}
+
+#[cfg(test)]
+mod tests;
