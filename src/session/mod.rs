@@ -1,1 +1,31 @@
-//! (session)
+//! Sessions and logins in progress, kept in the browser's own cookies.
+//!
+//! What is in a cookie is sealed: under which key, for which purpose, cookie name and
+//! host, and in how many pieces. Cookies are hostile until they open, and one that does
+//! not open is absent: another host's, another key's, half of one, or noise.
+//! RFC 6265 and 6265bis (cookies), RFC 9700 section 4.7 (a login is bound to the browser
+//! that began it), OWASP ASVS 5.0 V3.3.
+//!
+//! - [`Session`]: the tokens of a person who is logged in, and for how long.
+//! - [`Transaction`]: one attempt to log in, from the redirect to the callback.
+//! - [`Cookies`] reads both from a request's [`Jar`] and writes the `Set-Cookie`s.
+//! - [`Cache`]: what a cookie opened to a moment ago.
+
+pub mod cache;
+mod chunks;
+mod cookies;
+mod jar;
+mod live;
+mod record;
+mod sealed;
+mod transaction;
+
+#[cfg(test)]
+mod tests;
+
+pub use cache::Cache;
+pub use chunks::Joined;
+pub use cookies::{Cookies, WriteError};
+pub use jar::Jar;
+pub use live::{Ended, Session};
+pub use transaction::{LOGIN_LIFETIME, MAX_LOGINS, Transaction};

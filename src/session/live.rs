@@ -1,0 +1,122 @@
+//! A session: what is kept of a person who is logged in, and for how long.
+
+use zeroize::Zeroizing;
+
+use super::record::{Reader, Writer};
+use crate::config;
+use crate::crypto::{Opened, Secret};
+use crate::token::{AccessToken, IdToken};
+use crate::wire::Timestamp;
+
+/// A person who is logged in.
+pub struct Session {
+    /// Random, new at each login: what log lines and coalesced refreshes call it.
+    pub id: [u8; 16],
+    /// Who it is.
+    pub id_token: IdToken,
+    /// What the upstream receives.
+    pub access_token: Option<AccessToken>,
+    /// What gets new tokens (RFC 6749 section 6).
+    pub refresh_token: Option<Secret>,
+    /// When the person logged in.
+    pub created: Timestamp,
+    /// When a request was last noted; see [`should_touch`](Session::should_touch).
+    pub seen: Timestamp,
+}
+
+/// Why a session is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ended {
+    /// No request for `session.idle_timeout`.
+    Idle,
+    /// The login is `session.max_age` ago.
+    MaxAge,
+}
+
+/// Bytes of a record that each token takes; 0 where there is none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sizes {
+    pub(super) id_token: usize,
+    pub(super) access_token: usize,
+    pub(super) refresh_token: usize,
+}
+
+impl Session {
+    /// Whether the session is over by today's configuration, and why.
+    ///
+    /// A clock that was set back makes a session live longer, by what it was set back.
+    /// A login that lies further ahead than any session lasts was noted by a clock that
+    /// was wrong: it would live for years, so it is over.
+    #[must_use]
+    pub fn ended(&self, config: &config::Session, now: Timestamp) -> Option<Ended> {
+        let age = now.since(self.created);
+        if age >= config.max_age || self.created.since(now) > config.max_age {
+            Some(Ended::MaxAge)
+        } else if now.since(self.seen) >= config.idle_timeout {
+            Some(Ended::Idle)
+        } else {
+            None
+        }
+    }
+
+    /// Whether `seen` should be set to `now` and the session be written again.
+    ///
+    /// The idle time slides with every request, but not with a `Set-Cookie` on every
+    /// response: only once a tenth of it has passed. So a session may be found idle up to
+    /// a tenth earlier than the last request says. A `seen` that lies ahead as far is
+    /// set right too.
+    #[must_use]
+    pub fn should_touch(&self, config: &config::Session, now: Timestamp) -> bool {
+        let step = config.idle_timeout.checked_div(10).unwrap_or_default();
+        now.since(self.seen) >= step || self.seen.since(now) >= step
+    }
+
+    /// Bytes on the heap, for a cache bounded in bytes.
+    #[must_use]
+    pub fn heap_size(&self) -> usize {
+        let access_token = self.access_token.as_ref().map_or(0, AccessToken::heap_size);
+        let refresh_token = self.refresh_token.as_ref().map_or(0, |token| token.expose().len());
+        self.id_token.heap_size().saturating_add(access_token).saturating_add(refresh_token)
+    }
+
+    /// The record, and what each token takes of it.
+    pub(super) fn record(&self) -> (Zeroizing<Vec<u8>>, Sizes) {
+        let id_token = self.id_token.raw().expose();
+        let access_token = self.access_token.as_ref().map(|token| token.raw().expose());
+        let refresh_token = self.refresh_token.as_ref().map(Secret::expose);
+        let expected = [Some(id_token), access_token, refresh_token]
+            .into_iter()
+            .flatten()
+            .fold(0, |sum: usize, text| sum.saturating_add(text.len()));
+        let mut record = Writer::new(expected);
+        record.fixed(&self.id);
+        record.time(self.created);
+        record.time(self.seen);
+        let mut write = |token: Option<&str>| {
+            let size = record.text(token);
+            token.map_or(0, |_| size)
+        };
+        let sizes = Sizes {
+            id_token: write(Some(id_token)),
+            access_token: write(access_token),
+            refresh_token: write(refresh_token),
+        };
+        (record.finish(), sizes)
+    }
+
+    /// The session of a record that the seal has opened; `None` for another layout.
+    pub(super) fn restore(opened: &Opened) -> Option<Self> {
+        let mut record = Reader::new(opened.bytes())?;
+        let id = record.fixed()?;
+        let created = record.time()?;
+        let seen = record.time()?;
+        let id_token = IdToken::restore(record.text()??, opened)?;
+        let access_token = match record.text()? {
+            None => None,
+            Some(raw) => Some(AccessToken::restore(raw, opened)?),
+        };
+        let refresh_token = record.text()?;
+        record.end()?;
+        Some(Self { id, id_token, access_token, refresh_token, created, seen })
+    }
+}

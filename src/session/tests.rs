@@ -1,0 +1,13 @@
+//! Sessions and logins as browsers carry them, and as attackers would like to.
+
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::string_slice,
+    reason = "a test may panic, in its helpers too"
+)]
+
+mod browser;
+mod hostile;
+mod logins;
+mod sessions;
+mod times;
