@@ -156,3 +156,7 @@ fn read(jws: &Jws<'_>) -> Result<(Option<String>, Vec<String>, Claims), Check> {
 const fn refused(check: Check) -> Refusal {
     Refusal { token: Kind::AccessToken, check }
 }
+
+#[cfg(test)]
+#[path = "access_token_tests.rs"]
+mod tests;

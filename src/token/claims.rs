@@ -217,3 +217,7 @@ fn subject(all: &Json) -> Result<Option<String>, Check> {
 fn invalid(claim: &'static str, expected: &'static str, found: &str) -> Check {
     Check::ClaimInvalid { claim, expected, found: found.to_owned() }
 }
+
+#[cfg(test)]
+#[path = "claims_tests.rs"]
+mod tests;

@@ -13,7 +13,7 @@ use super::refusal::{Check, Refusal};
 use crate::config::IdTokenRules;
 use crate::crypto::secret::constant_time_eq;
 use crate::crypto::{Opened, Secret, digest};
-use crate::jose::{self, Algorithm, Jws, KeySet, SignatureBackend};
+use crate::jose::{self, Algorithm, Jws, JwsError, KeySet, SignatureBackend};
 use crate::wire::{Json, Timestamp, base64url};
 
 /// An ID token that was verified for this client. It never stands in for an access token.
@@ -162,8 +162,9 @@ impl IdToken {
         // 7. With an algorithm that the configuration allows.
         // 8. MAC algorithms do not exist here: no secret of the client ever verifies a token.
         jose::verify(&jws, &rules.signing_algorithms, keys, backend).map_err(Check::Signature)?;
+        // It was allowed, so it has a name.
         let algorithm = Algorithm::parse(jws.unverified_alg());
-        let algorithm = algorithm.ok_or(Check::AccessTokenHash)?;
+        let algorithm = algorithm.ok_or(Check::Signature(JwsError::BadSignature))?;
         let (subject, claims) = read(&jws)?;
         Ok((Self { raw: raw.clone(), subject, claims }, algorithm))
     }
@@ -286,3 +287,7 @@ fn left_half_hash(algorithm: Algorithm, bytes: &[u8]) -> String {
 const fn refused(check: Check) -> Refusal {
     Refusal { token: Kind::IdToken, check }
 }
+
+#[cfg(test)]
+#[path = "id_token_tests.rs"]
+mod tests;

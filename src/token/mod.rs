@@ -19,6 +19,9 @@ mod words;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
+#[cfg(test)]
+mod attacks_tests;
+
 pub use access_token::AccessToken;
 pub use id_token::{IdToken, LoginExpectation};
 pub use kind::Kind;

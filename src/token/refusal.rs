@@ -142,7 +142,11 @@ impl Refusal {
             Check::Issuer { expected, .. }
             | Check::AuthorizedParty { expected, .. }
             | Check::Changed { expected, .. } => quoted(expected),
-            Check::Audience { expected, .. } | Check::Type { expected, .. } => one_of(expected),
+            Check::Audience { expected, .. } => match self.token {
+                Kind::IdToken => list(expected),
+                Kind::AccessToken => format!("one of {}", list(expected)),
+            },
+            Check::Type { expected, .. } => one_of(expected),
             Check::ExtraAudience { trusted, .. } => format!("only {}", list(trusted)),
             Check::Scope { missing, .. } => list(missing),
             Check::OtherKind { .. } => match self.token {
@@ -240,3 +244,7 @@ impl fmt::Display for Refusal {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod tests;

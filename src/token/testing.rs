@@ -10,7 +10,9 @@ use jwt_simple::prelude::{
 use serde_json::{Value, json};
 
 use crate::config::{AccessTokenRules, IdTokenRules, Issuer};
-use crate::crypto::Secret;
+use crate::crypto::seal::Binding;
+use crate::crypto::secret::Key;
+use crate::crypto::{Entropy, NoEntropy, Opened, Purpose, SealingKeys, Secret};
 use crate::jose::{Algorithm, KeySet};
 use crate::wire::{Timestamp, base64url};
 
@@ -183,4 +185,20 @@ pub fn access_token_rules() -> AccessTokenRules {
         signing_algorithms: Algorithm::ALL.to_vec(),
         clock_skew: Duration::from_secs(30),
     }
+}
+
+/// What came out of a seal: the proof that `restore` asks for.
+#[must_use]
+pub fn opened() -> Opened {
+    struct Zeros;
+    impl Entropy for Zeros {
+        fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+            bytes.fill(0);
+            Ok(())
+        }
+    }
+    let keys = SealingKeys::new(&Key::new([7; 32]), &[]);
+    let binding = Binding { purpose: Purpose::Session, name: "test", host: "test" };
+    let sealed = keys.seal(binding, b"test", &mut Zeros).unwrap();
+    keys.open(binding, &sealed).unwrap()
 }
