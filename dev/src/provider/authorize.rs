@@ -1,0 +1,204 @@
+//! The authorization endpoint (RFC 6749 section 4.1.1, OIDC Core 3.1.2, RFC 7636, RFC 9207) and the login form behind it.
+
+use super::faults::IssParameter;
+use super::login_page;
+use super::options::User;
+use super::realm::Grant;
+use super::serve::{REALM, State};
+use crate::server::{Reply, Request};
+use crate::words::{now, with_query};
+
+/// The cookie of the single sign-on session. Its path keeps it away from the gate on the same host.
+pub(super) const SSO_COOKIE: &str = "DEV_SSO";
+
+/// A request that may be answered by redirects: client and redirect URI are right.
+struct Authorization {
+    redirect_uri: String,
+    state: Option<String>,
+    fields: Vec<(String, String)>,
+}
+
+impl Authorization {
+    fn field(&self, name: &str) -> Option<&str> {
+        self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// Answers an authorization request: a redirect where somebody is logged in, else the login form.
+pub(super) fn request(state: &State, request: &Request) -> Reply {
+    // OIDC Core 3.1.2.1: GET with a query, or POST with a form.
+    let query = match request.method.as_str() {
+        "POST" => String::from_utf8_lossy(&request.body).into_owned(),
+        _ => request.query().to_owned(),
+    };
+    let authorization = match check(state, &query) {
+        Ok(authorization) => authorization,
+        Err(refusal) => return refusal,
+    };
+    let prompt = authorization.field("prompt").unwrap_or_default();
+    let max_age = authorization.field("max_age").and_then(|seconds| seconds.parse::<u64>().ok());
+    let session = request.cookie(SSO_COOKIE).and_then(|cookie| {
+        let realm = state.realm();
+        let (session, auth_time) = realm.session_of(cookie)?;
+        let young = max_age.is_none_or(|limit| now().saturating_sub(auth_time) <= limit);
+        young.then(|| session.to_owned())
+    });
+    match session {
+        Some(session) if prompt != "login" => answer_with_code(state, &authorization, &session),
+        _ if prompt == "none" => answer_with_error(state, &authorization, "login_required"),
+        _ => login_page::form(&query, None),
+    }
+}
+
+/// Answers the login form. Its address carries the authorization request's query.
+pub(super) fn login(state: &State, request: &Request) -> Reply {
+    let authorization = match check(state, request.query()) {
+        Ok(authorization) => authorization,
+        Err(refusal) => return refusal,
+    };
+    if request.method != "POST" {
+        return login_page::form(request.query(), None);
+    }
+    let form: Vec<(String, String)> = form_urlencoded::parse(&request.body).into_owned().collect();
+    let field = |name: &str| {
+        form.iter().find(|(found, _)| found == name).map_or("", |(_, value)| value.as_str())
+    };
+    let (name, password) = (field("username"), field("password"));
+    let Some(user) = User::with_password(name, password) else {
+        return login_page::form(request.query(), Some(name));
+    };
+    let (cookie, session) = {
+        let mut realm = state.realm();
+        // Logging in again in the same browser is another session: the old one ends.
+        let old = request.cookie(SSO_COOKIE).and_then(|cookie| realm.session_of(cookie));
+        if let Some(old) = old.map(|(session, _)| session.to_owned()) {
+            realm.end(&old);
+        }
+        let cookie = realm.log_in(user, now());
+        let session = realm.session_of(&cookie).map(|(session, _)| session.to_owned());
+        (cookie, session.expect("the session was started a line above"))
+    };
+    answer_with_code(state, &authorization, &session)
+        .with("set-cookie", format!("{SSO_COOKIE}={cookie}; Path={REALM}; HttpOnly; SameSite=Lax"))
+}
+
+/// The checks of RFC 6749 section 4.1.2.1: what fails before the redirect URI is known to be right is a page.
+fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
+    let fields: Vec<(String, String)> =
+        form_urlencoded::parse(query.as_bytes()).into_owned().collect();
+    let mut request = Authorization { redirect_uri: String::new(), state: None, fields };
+    let client = request.field("client_id").unwrap_or_default();
+    if client != state.options.client_id {
+        let known = &state.options.client_id;
+        return Err(login_page::problem(&format!(
+            "The client {client:?} is not known here, only {known:?}."
+        )));
+    }
+    request.redirect_uri = request.field("redirect_uri").unwrap_or_default().to_owned();
+    if !is_allowed_redirect(&request.redirect_uri) {
+        return Err(login_page::problem(&format!(
+            "The redirect_uri {:?} is not allowed: expected an address on http://127.0.0.1 or http://localhost.",
+            request.redirect_uri
+        )));
+    }
+    request.state = request.field("state").map(str::to_owned);
+
+    let refused = |error: &str| Err(answer_with_error(state, &request, error));
+    // Bound first: the lock on the faults must be free again when the error is written.
+    let demanded = state.faults().authorization_error.clone();
+    if let Some(error) = demanded {
+        return refused(&error);
+    }
+    let names = request.fields.iter().map(|(name, _)| name.as_str());
+    let repeated =
+        names.clone().any(|name| names.clone().filter(|other| *other == name).count() > 1);
+    let challenge = request.field("code_challenge").unwrap_or_default();
+    if repeated
+        || request.field("code_challenge_method") != Some("S256")
+        // RFC 7636 section 4.2: 32 bytes in base64url are 43 characters.
+        || challenge.len() != 43
+    {
+        return refused("invalid_request");
+    }
+    if request.field("response_type") != Some("code") {
+        return refused("unsupported_response_type");
+    }
+    let scope = request.field("scope").unwrap_or_default();
+    let known = |scope: &str| {
+        ["openid", "profile", "email", "roles", "offline_access"].contains(&scope)
+            || state.options.optional_scopes.iter().any(|(name, _)| name == scope)
+    };
+    if !scope.split(' ').filter(|name| !name.is_empty()).all(known) {
+        return refused("invalid_scope");
+    }
+    Ok(request)
+}
+
+/// Any address on this machine without a fragment: gates listen on free ports.
+pub(super) fn is_allowed_redirect(uri: &str) -> bool {
+    let Some(rest) = uri.strip_prefix("http://") else { return false };
+    let authority = rest.split(['/', '?']).next().unwrap_or_default();
+    let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
+    ["127.0.0.1", "localhost"].contains(&host)
+        && port.parse::<u16>().is_ok()
+        && rest.len() > authority.len()
+        && !uri.contains(['#', '\\', ' ', '*'])
+}
+
+fn answer_with_code(state: &State, request: &Authorization, session: &str) -> Reply {
+    let scope = request.field("scope").unwrap_or_default();
+    // Keycloak's default client scopes are granted unasked.
+    let mut granted: Vec<&str> = scope.split(' ').filter(|name| !name.is_empty()).collect();
+    granted
+        .extend(["profile", "email"].iter().filter(|name| !scope.split(' ').any(|s| s == **name)));
+    let nonce = request.field("nonce").map(str::to_owned);
+    let grant = Grant { scope: granted.join(" "), nonce };
+    let challenge = request.field("code_challenge").unwrap_or_default();
+    let code = state.realm().issue_code(session, grant, &request.redirect_uri, challenge, now());
+    redirect(state, request, &[("session_state", session), ("code", &code)])
+}
+
+fn answer_with_error(state: &State, request: &Authorization, error: &str) -> Reply {
+    redirect(state, request, &[("error", error)])
+}
+
+/// Back to the client, with its state and our issuer (RFC 9207 section 2: in errors too).
+fn redirect(state: &State, request: &Authorization, pairs: &[(&str, &str)]) -> Reply {
+    let mut all = Vec::new();
+    all.extend(request.state.as_deref().map(|value| ("state", value)));
+    all.extend_from_slice(pairs);
+    let iss = state.faults().iss_parameter.clone();
+    match &iss {
+        IssParameter::Right => all.push(("iss", &state.issuer)),
+        IssParameter::Other(other) => all.push(("iss", other)),
+        IssParameter::Missing => {}
+    }
+    Reply::redirect(&with_query(&request.redirect_uri, &all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_allowed_redirect;
+
+    #[test]
+    fn only_addresses_on_this_machine_are_redirected_to() {
+        for allowed in
+            ["http://127.0.0.1:10000/oauth2/callback", "http://localhost:1/x", "http://localhost/x"]
+        {
+            assert!(is_allowed_redirect(allowed), "{allowed}");
+        }
+        for refused in [
+            "",
+            "https://127.0.0.1/x",
+            "http://127.0.0.1",
+            "http://127.0.0.1.evil.example/x",
+            "http://127.0.0.1@evil.example/x",
+            "http://localhost:80@evil.example/x",
+            "http://localhost:x/",
+            "http://localhost/#x",
+            "http://localhost\\@evil.example/",
+        ] {
+            assert!(!is_allowed_redirect(refused), "{refused}");
+        }
+    }
+}
