@@ -211,3 +211,119 @@ fn is_resource(text: &str) -> bool {
         && !rest.contains('#')
         && rest.bytes().all(|byte| byte.is_ascii_graphic())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::testing::{config, problems};
+
+    fn client(client: Value) -> Client {
+        config(json!({"client": client})).client
+    }
+    fn refused(client: Value) -> String {
+        problems(json!({"client": client}))
+    }
+
+    #[test]
+    fn a_method_and_its_secret_come_together() {
+        let post = client(json!({"token_endpoint_auth_method": "client_secret_post"}));
+        assert!(matches!(&post.authentication,
+            ClientAuthentication::SecretPost(secret) if secret.equals("hunter2")));
+        let none = json!({"token_endpoint_auth_method": "none", "client_secret": null});
+        assert!(matches!(client(none).authentication, ClientAuthentication::None));
+        assert_eq!(
+            refused(json!({"token_endpoint_auth_method": "none"})),
+            "client.client_secret: contradicts `client.token_endpoint_auth_method: none`; \
+             hint: leave the secret out, or the method"
+        );
+        for method in ["client_secret_basic", "client_secret_post"] {
+            assert_eq!(
+                refused(json!({"token_endpoint_auth_method": method, "client_secret": null})),
+                "client.client_secret: missing; hint: write {env: NAME}; for a public client \
+                 `token_endpoint_auth_method: none`"
+            );
+        }
+    }
+
+    #[test]
+    fn openid_is_always_asked_for_first_and_once() {
+        let scope = |names: Value| client(json!({"scope": names})).scope;
+        assert_eq!(scope(json!(["profile", "openid", "profile"])), ["openid", "profile"]);
+        assert_eq!(scope(json!([])), ["openid"]);
+        assert_eq!(
+            refused(json!({"scope": ["openid profile", "a\"b"]})),
+            "client.scope[0]: must be one name, found \"openid profile\"; hint: write each as a \
+             member of its own
+client.scope[1]: must be visible ASCII without \" and \\, found \"a\\\"b\""
+        );
+    }
+
+    #[test]
+    fn parameters_are_strings_or_lists_of_them() {
+        let parameters = json!({
+            "acr_values": "gold", "resource": ["https://a.example", "urn:b"], "max_age": "60"
+        });
+        let pairs = client(json!({"authorization_parameters": parameters}));
+        let pair = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        assert_eq!(
+            pairs
+                .authorization_parameters
+                .iter()
+                .cloned()
+                .collect::<std::collections::BTreeSet<_>>(),
+            [
+                pair("acr_values", "gold"),
+                pair("resource", "https://a.example"),
+                pair("resource", "urn:b"),
+                pair("max_age", "60")
+            ]
+            .into()
+        );
+        assert_eq!(
+            refused(json!({"authorization_parameters": {"a": 60, "b": [true], "c": "\n"}})),
+            "client.authorization_parameters.a: expected a string or a list of strings, found a \
+             number; hint: write it in quotes: \"60\"
+client.authorization_parameters.b[0]: expected a string or a list of strings, found a boolean
+client.authorization_parameters.c: must be at most 2048 bytes without control characters"
+        );
+        for resource in ["api", "https://a.example/#x", "https:", ":x", "1a:b", "a:b c"] {
+            let what = refused(json!({"authorization_parameters": {"resource": resource}}));
+            assert!(what.contains("must be an absolute URI without fragment"), "{what}");
+        }
+    }
+
+    #[test]
+    fn parameters_of_the_gate_itself_are_refused() {
+        for own in [
+            "client_id",
+            "redirect_uri",
+            "response_type",
+            "response_mode",
+            "scope",
+            "state",
+            "nonce",
+            "code_challenge",
+            "code_challenge_method",
+            "request",
+            "request_uri",
+        ] {
+            let what = refused(json!({"authorization_parameters": {own: "x"}}));
+            assert!(what.contains(": the gate sets this parameter itself; hint: "), "{what}");
+        }
+        assert_eq!(
+            refused(json!({"authorization_parameters": {"scope": "openid"}})),
+            "client.authorization_parameters.scope: the gate sets this parameter itself; \
+             hint: write `client.scope`"
+        );
+    }
+
+    #[test]
+    fn a_client_id_is_plain_text() {
+        for id in [" a", "a\n", "\u{fc}", &"a".repeat(513)] {
+            let what = refused(json!({"client_id": id}));
+            assert!(what.starts_with("client.client_id: must be at most 512 visible"), "{what}");
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! `endpoints`, `logout` and `origins`: where the gate itself is found.
 
 use super::path;
-use super::reader::{Node, Report, Section, shown};
+use super::reader::{Node, Report, Section, found_url, shown};
 use crate::http::{LocalPath, Origin, Scheme, Url};
 
 /// `endpoints`: the paths that the gate answers itself: absolute, distinct and plain (no
@@ -93,7 +93,7 @@ fn post_logout(node: &Node<'_>, to: &mut Report<'_>) -> Option<PostLogout> {
     match Url::parse(text) {
         Ok(url) => Some(PostLogout::Url(url)),
         Err(error) => {
-            let what = format!("{error}, found {}", shown(text));
+            let what = format!("{error}{}", found_url(text));
             node.problem(what, Some("write a path, or a whole URL"), to);
             None
         }
@@ -120,14 +120,83 @@ pub(super) fn read_origins(
                 node.problem(what, Some(hint), to);
             }
             Ok(origin) if origins.contains(&origin) => {
-                node.problem(format!("the origin {origin} stands twice"), None, to);
+                to.warn(&node.path, &format!("{origin} stands twice"));
             }
             Ok(origin) => origins.push(origin),
             Err(error) => {
-                let what = format!("{error}, found {}", shown(text));
+                let what = format!("{error}{}", found_url(text));
                 node.problem(what, Some("for example https://app.example"), to);
             }
         }
     }
     Some(origins)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::testing::{config, problems};
+
+    #[test]
+    fn endpoints_are_plain_and_distinct() {
+        assert_eq!(
+            problems(json!({"endpoints": {
+                "login": "/oauth2/callback", "logout": "/a/../logout", "session": "/"
+            }})),
+            "endpoints.callback: must differ from endpoints.login, found \"/oauth2/callback\" twice
+endpoints.logout: must not have a segment . or .., found \"/a/../logout\"
+endpoints.session: must not be the whole site, /; hint: for example /oauth2/session"
+        );
+        let read = config(json!({"endpoints": {"callback": "/cb", "session": "/me"}})).endpoints;
+        assert_eq!(read.all(), ["/oauth2/login", "/cb", "/oauth2/logout", "/me"]);
+    }
+
+    #[test]
+    fn the_way_after_logout_is_a_path_or_a_url() {
+        let read = |text: &str| {
+            config(json!({"logout": {"post_logout_redirect_uri": text}})).post_logout_redirect_uri
+        };
+        assert!(
+            matches!(read("/bye?x=1"), Some(PostLogout::Path(path)) if path.as_str() == "/bye?x=1")
+        );
+        assert!(matches!(read("https://www.example/"), Some(PostLogout::Url(url))
+            if url.as_str() == "https://www.example/"));
+        for text in ["//evil.example", "/\\evil.example", "/%2fevil.example"] {
+            let what = problems(json!({"logout": {"post_logout_redirect_uri": text}}));
+            assert!(what.contains("must be a path that leads to no other origin"), "{what}");
+        }
+        assert_eq!(
+            problems(json!({"logout": {"post_logout_redirect_uri": "bye"}})),
+            "logout.post_logout_redirect_uri: must begin with https:// or http://, found \"bye\"; \
+             hint: write a path, or a whole URL"
+        );
+    }
+
+    #[test]
+    fn origins_are_https_unless_cookies_may_go_over_plain_http() {
+        let origins =
+            json!(["https://app.example", "https://APP.example:443", "http://localhost:1"]);
+        assert_eq!(
+            problems(json!({"origins": origins})),
+            "origins[2]: must be https, found \"http://localhost:1\"; hint: http needs \
+             `session.cookie.secure: false`, for development only"
+        );
+        let read =
+            config(json!({"origins": origins, "session": {"cookie": {"secure": false}}})).origins;
+        let read: Vec<_> = read.iter().map(ToString::to_string).collect();
+        assert_eq!(read, ["https://app.example", "http://localhost:1"]);
+        assert_eq!(
+            problems(json!({"origins": ["https://app.example/", "app.example"]})),
+            "origins[0]: must end after host and port: an origin has no path, not even a slash, \
+             found \"https://app.example/\"; hint: for example https://app.example
+origins[1]: must begin with https:// or http://, found \"app.example\"; hint: for example \
+https://app.example"
+        );
+        assert_eq!(
+            problems(json!({"origins": []})),
+            "origins: must not be empty; hint: leave it out to serve any origin"
+        );
+    }
 }

@@ -109,12 +109,22 @@ pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> O
     if name.len() > LONGEST {
         return None;
     }
+    /// Shorter names are part of too many others.
+    const PART: usize = 4;
     let spelled = name.replace('-', "_").to_ascii_lowercase();
-    names
-        .map(|known| (distance(&spelled, &known.to_ascii_lowercase()), known))
+    let names: Vec<&str> = names.collect();
+    let misspelled = names
+        .iter()
+        .map(|known| (distance(&spelled, &known.to_ascii_lowercase()), *known))
         .filter(|(distance, known)| distance.saturating_mul(3) <= known.len())
         .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known)
+        .map(|(_, known)| known);
+    let mut with_part =
+        names.iter().filter(|known| spelled.len() >= PART && known.contains(&spelled));
+    match (misspelled, with_part.next(), with_part.next()) {
+        (None, Some(whole), None) => Some(whole),
+        _ => misspelled,
+    }
 }
 
 /// Levenshtein's distance: how many characters must be changed, added or removed.
@@ -152,6 +162,7 @@ mod tests {
         assert_eq!(hint("client", "clientId").as_deref(), Some("did you mean `client_id`?"));
         assert_eq!(hint("client", "scopes").as_deref(), Some("did you mean `scope`?"));
         assert_eq!(hint("", "issuer").as_deref(), Some("write it as `provider.issuer`"));
+        assert_eq!(hint("rules[].match", "prefix").as_deref(), Some("did you mean `path_prefix`?"));
         assert_eq!(hint("", "frobnicate"), None);
         assert_eq!(hint("client", "audiences"), None);
         assert_eq!(hint("", &"x".repeat(1_000_000)), None);

@@ -8,6 +8,7 @@ mod client;
 mod duration;
 mod endpoints;
 pub mod keys;
+mod metadata;
 mod path;
 mod problem;
 mod provider;
@@ -16,13 +17,18 @@ mod rules;
 mod secrets;
 mod session;
 mod source;
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;
 mod tokens;
 mod upstream;
 
 pub use client::{Client, ClientAuthentication};
 pub use endpoints::{Endpoints, PostLogout};
+pub use metadata::MetadataOverrides;
 pub use problem::{Problem, Problems};
-pub use provider::{InvalidIssuer, Issuer, MetadataOverrides, Provider};
+pub use provider::{InvalidIssuer, Issuer, Provider};
 pub use rules::{Access, PathMatch, Rule, Unauthenticated};
 pub use session::{Cookie, Session};
 pub use tokens::{AccessTokenRules, IdTokenRules};

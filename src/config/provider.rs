@@ -3,8 +3,9 @@
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-use super::reader::{Node, Report, Section, shown};
-use crate::http::{InvalidUrl, Scheme, Url};
+use super::metadata::{self, MetadataOverrides};
+use super::reader::{Node, Report, Section, found_url, shown};
+use crate::http::{InvalidUrl, Origin, Scheme, Url};
 
 /// `provider`: the OpenID provider and how it is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,30 +17,13 @@ pub struct Provider {
     pub cluster: String,
     /// `provider.authority`, default the endpoint URL's: `:authority` of the calls.
     pub authority: Option<String>,
-    /// `provider.timeout`, default `5s`: of each call.
+    /// `provider.timeout`, default `5s`: of each call; `100ms` to `60s`.
     pub timeout: Duration,
     /// `provider.discovery`, default `true`: whether the metadata is fetched. `false` needs
     /// `provider.metadata` with all that is used.
     pub discovery: bool,
     /// `provider.metadata`, default `{}`: members that override what discovery says.
     pub metadata: MetadataOverrides,
-}
-
-/// Members of the discovery document (OIDC Discovery 1.0 section 3) that the operator
-/// sets; what is `None` is taken from the provider.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct MetadataOverrides {
-    /// `provider.metadata.authorization_endpoint`: where browsers are sent to log in.
-    pub authorization_endpoint: Option<Url>,
-    /// `provider.metadata.token_endpoint`: where codes and refresh tokens are exchanged.
-    pub token_endpoint: Option<Url>,
-    /// `provider.metadata.jwks_uri`: where the provider's keys are.
-    pub jwks_uri: Option<Url>,
-    /// `provider.metadata.end_session_endpoint`: where browsers are sent to log out.
-    pub end_session_endpoint: Option<Url>,
-    /// `provider.metadata.authorization_response_iss_parameter_supported`: whether answers
-    /// to the callback carry `iss` (RFC 9207 section 3).
-    pub authorization_response_iss_parameter_supported: Option<bool>,
 }
 
 /// An issuer identifier (OIDC Discovery 1.0 section 3): kept and compared byte for byte
@@ -87,65 +71,6 @@ impl Issuer {
 const TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 
-/// Members of a discovery document that the gate makes no use of. They may stand in
-/// `provider.metadata`, so that a whole document can be pasted there.
-const UNUSED_MEMBERS: &[&str] = &[
-    "userinfo_endpoint",
-    "registration_endpoint",
-    "revocation_endpoint",
-    "introspection_endpoint",
-    "pushed_authorization_request_endpoint",
-    "require_pushed_authorization_requests",
-    "device_authorization_endpoint",
-    "backchannel_authentication_endpoint",
-    "check_session_iframe",
-    "mtls_endpoint_aliases",
-    "scopes_supported",
-    "response_types_supported",
-    "response_modes_supported",
-    "grant_types_supported",
-    "acr_values_supported",
-    "subject_types_supported",
-    "id_token_signing_alg_values_supported",
-    "id_token_encryption_alg_values_supported",
-    "id_token_encryption_enc_values_supported",
-    "userinfo_signing_alg_values_supported",
-    "userinfo_encryption_alg_values_supported",
-    "userinfo_encryption_enc_values_supported",
-    "request_object_signing_alg_values_supported",
-    "request_object_encryption_alg_values_supported",
-    "request_object_encryption_enc_values_supported",
-    "token_endpoint_auth_methods_supported",
-    "token_endpoint_auth_signing_alg_values_supported",
-    "revocation_endpoint_auth_methods_supported",
-    "revocation_endpoint_auth_signing_alg_values_supported",
-    "introspection_endpoint_auth_methods_supported",
-    "introspection_endpoint_auth_signing_alg_values_supported",
-    "authorization_signing_alg_values_supported",
-    "authorization_encryption_alg_values_supported",
-    "authorization_encryption_enc_values_supported",
-    "dpop_signing_alg_values_supported",
-    "code_challenge_methods_supported",
-    "prompt_values_supported",
-    "display_values_supported",
-    "claim_types_supported",
-    "claims_supported",
-    "claims_locales_supported",
-    "ui_locales_supported",
-    "claims_parameter_supported",
-    "request_parameter_supported",
-    "request_uri_parameter_supported",
-    "require_request_uri_registration",
-    "tls_client_certificate_bound_access_tokens",
-    "backchannel_logout_supported",
-    "backchannel_logout_session_supported",
-    "frontchannel_logout_supported",
-    "frontchannel_logout_session_supported",
-    "service_documentation",
-    "op_policy_uri",
-    "op_tos_uri",
-];
-
 /// Reads `provider`; with `login`, static metadata must have all that logging in needs.
 pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Option<Provider> {
     let section = root.section("provider", "provider", to);
@@ -158,10 +83,12 @@ pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Opti
     let discovery = section.flag("discovery", true, to);
     let given = section.get("metadata");
     let metadata = match &given {
-        Some(node) => metadata(node, issuer.as_ref(), to),
+        Some(node) => metadata::read(node, issuer.as_ref(), to),
         None => MetadataOverrides::default(),
     };
-    if discovery == Some(false) {
+    if discovery == Some(false)
+        && given.as_ref().is_none_or(|node| node.value.as_object().is_some())
+    {
         let has = |name: &str| given.as_ref().is_some_and(|node| node.value.get(name).is_some());
         let needed: &[&str] = match login {
             true => &["authorization_endpoint", "token_endpoint", "jwks_uri"],
@@ -195,7 +122,7 @@ fn issuer(node: &Node<'_>, to: &mut Report<'_>) -> Option<Issuer> {
         }
         Err(error) => {
             let hint = "for example https://keycloak.example/realms/acme";
-            node.problem(format!("{error}, found {}", shown(text)), Some(hint), to);
+            node.problem(format!("{error}{}", found_url(text)), Some(hint), to);
             None
         }
     }
@@ -230,61 +157,106 @@ fn cluster(node: &Node<'_>, to: &mut Report<'_>) -> Option<String> {
 
 fn authority(node: &Node<'_>, to: &mut Report<'_>) -> Option<String> {
     let text = node.text(to)?;
-    if crate::http::Origin::of_authority(Scheme::Https, text.as_bytes()).is_some() {
+    if Origin::of_authority(Scheme::Https, text.as_bytes()).is_some() {
         return Some(text.to_owned());
     }
-    let what = format!("expected a host and at most a port, found {}", shown(text));
+    let what = format!("expected a host and at most a port{}", found_url(text));
     node.problem(what, Some("for example keycloak.example:8443"), to);
     None
 }
 
-fn metadata(node: &Node<'_>, issuer: Option<&Issuer>, to: &mut Report<'_>) -> MetadataOverrides {
-    let mut overrides = MetadataOverrides::default();
-    let mut unused = Vec::new();
-    for (name, node) in node.map(128, to).unwrap_or_default() {
-        match name {
-            "authorization_endpoint" => overrides.authorization_endpoint = url(&node, to),
-            "token_endpoint" => overrides.token_endpoint = url(&node, to),
-            "jwks_uri" => overrides.jwks_uri = url(&node, to),
-            "end_session_endpoint" => overrides.end_session_endpoint = url(&node, to),
-            "authorization_response_iss_parameter_supported" => {
-                overrides.authorization_response_iss_parameter_supported = node.flag(to);
-            }
-            "issuer" => {
-                let found = node.text(to);
-                let same = |issuer: &Issuer| found.is_none_or(|text| issuer.is_exactly(text));
-                if !issuer.is_none_or(same) {
-                    let hint = "write the right one there, and leave this one out";
-                    node.problem("must equal `provider.issuer`", Some(hint), to);
-                }
-            }
-            _ if UNUSED_MEMBERS.contains(&name) => unused.push(name),
-            _ => {
-                let used = [
-                    "authorization_endpoint",
-                    "token_endpoint",
-                    "jwks_uri",
-                    "end_session_endpoint",
-                    "authorization_response_iss_parameter_supported",
-                ];
-                let known = used.into_iter().chain(UNUSED_MEMBERS.iter().copied());
-                let hint = super::keys::nearest(name, known)
-                    .map(|nearest| format!("did you mean `{nearest}`?"));
-                node.problem("no member of a discovery document", hint.as_deref(), to);
-            }
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::config::testing::{config, problems, warnings};
+
+    fn refused(provider: Value) -> String {
+        problems(json!({"provider": provider}))
+    }
+
+    #[test]
+    fn an_issuer_stays_as_it_is_written() {
+        for issuer in ["https://op.example", "https://op.example/", "https://OP.example/A/%7e"] {
+            let read = config(json!({"provider": {"issuer": issuer}})).provider.issuer;
+            assert_eq!(read.as_str(), issuer);
+            assert!(read.is_exactly(issuer));
+            assert!(!read.is_exactly("https://op.example/A"));
         }
     }
-    if !unused.is_empty() {
-        to.warn(&node.path, &format!("the gate makes no use of {}", unused.join(", ")));
-    }
-    overrides
-}
 
-fn url(node: &Node<'_>, to: &mut Report<'_>) -> Option<Url> {
-    let text = node.text(to)?;
-    let url = Url::parse(text);
-    if let Err(error) = &url {
-        node.problem(format!("{error}, found {}", shown(text)), None, to);
+    #[test]
+    fn an_issuer_is_an_absolute_url_without_query_and_fragment() {
+        for issuer in [
+            "op.example",
+            "ftp://op.example",
+            "https://",
+            "https://op.example?",
+            "https://a b/",
+            "https://op.example/#",
+            " https://op.example",
+            "https://op.example\n",
+            "/realms",
+        ] {
+            let what = refused(json!({"issuer": issuer}));
+            assert!(what.starts_with("provider.issuer: "), "{what}");
+        }
+        assert_eq!(
+            refused(json!({"issuer": "https://op.example/?realm=acme"})),
+            "provider.issuer: an issuer has neither query nor fragment, found \
+             \"https://op.example/?realm=acme\"; hint: for example \
+             https://keycloak.example/realms/acme"
+        );
     }
-    url.ok()
+
+    #[test]
+    fn plain_http_warns_unless_it_stays_on_the_machine() {
+        let warned = |issuer: &str| warnings(json!({"provider": {"issuer": issuer}}));
+        for local in ["localhost:8080", "127.0.0.1", "[::1]:8080", "keycloak.localhost"] {
+            assert_eq!(warned(&format!("http://{local}/realms/acme")), "");
+        }
+        for far in ["keycloak:8080", "localhost.example", "10.0.0.1", "127.0.0.1.example"] {
+            assert_eq!(
+                warned(&format!("http://{far}/realms/acme")),
+                "provider.issuer: http: whoever is on the way can read and forge all logins"
+            );
+        }
+    }
+
+    #[test]
+    fn static_metadata_has_all_that_is_used() {
+        assert_eq!(
+            refused(json!({"discovery": false, "metadata": {"jwks_uri": "https://op.example/k"}})),
+            "provider.metadata.authorization_endpoint: missing; hint: needed with \
+             `provider.discovery: false`
+provider.metadata.token_endpoint: missing; hint: needed with `provider.discovery: false`"
+        );
+        let keys_alone = json!({"jwks_uri": "https://op.example/k"});
+        let read = config(json!({
+            "login": false, "provider": {"discovery": false, "metadata": keys_alone}
+        }));
+        assert_eq!(read.provider.metadata.jwks_uri.unwrap().as_str(), "https://op.example/k");
+        let none = problems(json!({"login": false, "provider": {"discovery": false}}));
+        assert_eq!(
+            none,
+            "provider.metadata.jwks_uri: missing; hint: needed with `provider.discovery: false`"
+        );
+    }
+
+    #[test]
+    fn cluster_and_authority_are_names() {
+        let read = config(json!({"provider": {
+            "cluster": "outbound|443||keycloak.example", "authority": "keycloak.example:8443"
+        }}));
+        assert_eq!(read.provider.cluster, "outbound|443||keycloak.example");
+        assert_eq!(read.provider.authority.as_deref(), Some("keycloak.example:8443"));
+        assert_eq!(
+            refused(json!({"cluster": "https://a.example", "authority": "a/b", "timeout": "0s"})),
+            "provider.cluster: expected a name, found the URL \"https://a.example\"; hint: name \
+             the host's cluster; Istio calls it outbound|443||keycloak.example
+provider.authority: expected a host and at most a port, found \"a/b\"; hint: for example \
+keycloak.example:8443
+provider.timeout: must be 100ms to 1m, found \"0s\""
+        );
+    }
 }

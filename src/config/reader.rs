@@ -185,15 +185,17 @@ impl<'j> Node<'j> {
         Some(members.iter().enumerate().map(node).collect())
     }
 
-    /// A list of strings of at most 64 members, none of them empty and none twice.
+    /// A list of strings of at most 64 members, none of them empty. What stands twice is
+    /// handed out once.
     pub(super) fn texts(&self, to: &mut Report<'_>) -> Option<Vec<(Self, &'j str)>> {
         let mut texts: Vec<(Self, &'j str)> = Vec::new();
         for node in self.list(64, to)? {
             let Some(text) = node.text(to) else { continue };
             if texts.iter().any(|(_, known)| *known == text) {
-                node.problem(format!("{} stands twice", shown(text)), None, to);
+                to.warn(&node.path, &format!("{} stands twice", shown(text)));
+            } else {
+                texts.push((node, text));
             }
-            texts.push((node, text));
         }
         Some(texts)
     }
@@ -348,6 +350,12 @@ pub(super) fn joined(path: &str, name: &str) -> String {
         (true, false) => format!("{path}.{name}"),
         (false, _) => format!("{path}[{}]", shown(name)),
     }
+}
+
+/// What a URL-like text is, to be put behind what it must be. One with `@` is not quoted:
+/// a password may stand before it.
+pub(super) fn found_url(text: &str) -> String {
+    if text.contains('@') { String::new() } else { format!(", found {}", shown(text)) }
 }
 
 /// `text` in quotes, cut at 100 characters, with nothing that a terminal or log would obey.

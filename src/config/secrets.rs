@@ -18,10 +18,8 @@ const LONGEST: usize = 4096;
 
 /// Reads one secret.
 pub(super) fn secret(node: &Node<'_>, to: &mut Report<'_>) -> Option<Secret> {
-    let member = match node.value.as_object() {
-        Some([(form, value)]) if form == "env" || form == "inline" => {
-            Node { path: format!("{}.{form}", node.path), value }
-        }
+    let (form, value) = match node.value.as_object() {
+        Some([(form, value)]) if form == "env" || form == "inline" => (form, value),
         Some(_) => {
             node.problem("expected one key, `env` or `inline`", Some(FORMS), to);
             return None;
@@ -32,8 +30,9 @@ pub(super) fn secret(node: &Node<'_>, to: &mut Report<'_>) -> Option<Secret> {
             return None;
         }
     };
+    let member = Node { path: format!("{}.{form}", node.path), value };
     let text = member.text(to)?;
-    if member.path.ends_with(".env") {
+    if form == "env" {
         return from_env(&member, text, to);
     }
     sound(&member, text, "", to).then(|| Secret::new(text.to_owned()))
@@ -126,4 +125,89 @@ fn key(node: &Node<'_>, text: &Secret, to: &mut Report<'_>) -> Option<Key> {
 
 fn same(one: &Key, other: &Key) -> bool {
     crate::crypto::secret::constant_time_eq(one.expose(), other.expose())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::config::testing::{KEY, config, problems};
+
+    fn keys(keys: Value) -> String {
+        problems(json!({"session": {"keys": keys}}))
+    }
+
+    #[test]
+    fn keys_are_read_in_every_spelling_of_base64() {
+        let bytes = "-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_-_8";
+        let standard = bytes.replace('-', "+").replace('_', "/");
+        for key in [bytes.to_owned(), format!("{bytes}="), format!("{standard}="), standard] {
+            config(json!({"session": {"keys": [{"inline": key}, {"env": "SESSION_KEY"}]}}));
+        }
+    }
+
+    #[test]
+    fn a_key_of_another_length_or_alphabet_is_refused() {
+        let how = "hint: make one with `openssl rand -base64 32`";
+        assert_eq!(
+            keys(json!([{"inline": "c2hvcnQ="}])),
+            format!("session.keys[0]: expected 32 bytes in base64, found 5 bytes; {how}")
+        );
+        for not_base64 in
+            ["correct horse", "MDEy%%", "====", "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWZ="]
+        {
+            assert_eq!(
+                keys(json!([{"inline": not_base64}])),
+                format!(
+                    "session.keys[0]: expected 32 bytes in base64, found something else; {how}"
+                )
+            );
+        }
+        assert_eq!(keys(json!([])), format!("session.keys: must not be empty; {how}"));
+        assert_eq!(
+            keys(json!({"env": "SESSION_KEY"})),
+            "session.keys: expected a list, found an object"
+        );
+    }
+
+    #[test]
+    fn the_same_key_twice_is_refused_however_it_is_written() {
+        let same = KEY.trim_end_matches('=');
+        assert_eq!(
+            keys(json!([{"env": "SESSION_KEY"}, {"env": "SESSION_KEY_2"}, {"inline": same}])),
+            "session.keys[2]: is the same key as session.keys[0]; hint: take one of them out, \
+             or make another with `openssl rand -base64 32`"
+        );
+    }
+
+    #[test]
+    fn what_the_environment_lacks_is_named_by_its_path() {
+        let handed_on = "Envoy hands on only what vm_config.environment_variables names, \
+                         Istio only what vmConfig.env names";
+        assert_eq!(
+            keys(json!([{"env": "NOT_SET"}, {"env": "EMPTY"}, {"env": "LINE_END"}, {"env": "a=b"}])),
+            format!(
+                "session.keys[0].env: this environment variable is not set; hint: {handed_on}
+session.keys[1].env: this environment variable is empty; hint: {handed_on}
+session.keys[2].env: this environment variable ends in white space; hint: a line end most often: use `printf %s` for `echo`
+session.keys[3].env: must be the name of an environment variable: letters, digits and `_`; hint: a secret itself is written {{inline: \"..\"}}"
+            )
+        );
+    }
+
+    #[test]
+    fn a_secret_has_one_form() {
+        for value in [json!({}), json!({"env": "A", "inline": "b"}), json!({"file": "/key"})] {
+            assert_eq!(
+                keys(json!([value])),
+                "session.keys[0]: expected one key, `env` or `inline`; \
+                 hint: write {env: NAME}, or {inline: \"..\"}"
+            );
+        }
+        assert_eq!(keys(json!([{"inline": ""}])), "session.keys[0].inline: must not be empty");
+        assert_eq!(
+            keys(json!([{"inline": "a\u{7}b"}])),
+            "session.keys[0].inline: contains a control character"
+        );
+    }
 }

@@ -16,10 +16,11 @@ pub struct Session {
     pub keys: SealingKeys,
     /// `session.cookie`.
     pub cookie: Cookie,
-    /// `session.idle_timeout`, default `1h`: a session not used for so long is over. Never
-    /// longer than `max_age`.
+    /// `session.idle_timeout`, default `1h`: a session not used for so long is over; `1s` or
+    /// more, never longer than `max_age`.
     pub idle_timeout: Duration,
-    /// `session.max_age`, default `12h`: so long after login every session is over.
+    /// `session.max_age`, default `12h`: so long after login every session is over; at most a
+    /// year, `8760h`.
     pub max_age: Duration,
     /// `session.refresh_margin`, default `30s`: refresh when the access token has less than
     /// this left. Always shorter than `idle_timeout`.
@@ -134,4 +135,79 @@ fn cookie_name<'j>(node: &Node<'j>, to: &mut Report<'_>) -> Option<&'j str> {
         return None;
     }
     Some(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use crate::config::testing::{config, problems, warnings};
+
+    fn refused(session: Value) -> String {
+        problems(json!({"session": session}))
+    }
+
+    #[test]
+    fn a_cookie_has_the_host_prefix_unless_it_may_go_over_plain_http() {
+        let cookie = |cookie: Value| {
+            config(json!({"session": {"cookie": cookie}})).session.unwrap().cookie.name
+        };
+        assert_eq!(cookie(json!({"name": "app"})), "__Host-app");
+        assert_eq!(cookie(json!({"name": "app", "secure": false})), "app");
+        assert_eq!(
+            warnings(json!({"session": {"cookie": {"secure": false}}})),
+            "session.cookie.secure: false: anybody on the way can take sessions over; \
+             for development only"
+        );
+    }
+
+    #[test]
+    fn a_cookie_that_browsers_refuse_is_refused() {
+        assert_eq!(
+            refused(json!({"cookie": {"secure": false, "same_site": "none"}})),
+            "session.cookie.same_site: none needs `session.cookie.secure`: browsers refuse such \
+             a cookie; hint: write lax"
+        );
+        for name in ["a b", "a=b", "a;b", "a,b", "\u{fc}", "a\r\nb", &"a".repeat(65)] {
+            let what = refused(json!({"cookie": {"name": name}}));
+            assert!(what.starts_with("session.cookie.name: must be 1 to 64 of letters"), "{what}");
+        }
+        for name in ["__Host-a", "__host-a", "__SECURE-a"] {
+            assert_eq!(
+                refused(json!({"cookie": {"name": name}})),
+                format!(
+                    "session.cookie.name: must not have a prefix, found \"{name}\"; \
+                     hint: the gate itself sends __Host- before the name"
+                )
+            );
+        }
+        for count in [0, -1, 9] {
+            assert_eq!(
+                refused(json!({"cookie": {"max_count": count}})),
+                format!("session.cookie.max_count: expected an integer from 1 to 8, found {count}")
+            );
+        }
+    }
+
+    #[test]
+    fn times_fit_each_other() {
+        assert_eq!(
+            refused(json!({"max_age": "30m"})),
+            "session.idle_timeout: must not be longer than `session.max_age` (30m), is 1h; \
+             hint: write 30m or less"
+        );
+        assert_eq!(
+            refused(json!({"idle_timeout": "30s"})),
+            "session.refresh_margin: must be shorter than `session.idle_timeout` (30s), is 30s"
+        );
+        assert_eq!(
+            refused(json!({"max_age": "365d", "idle_timeout": "0s"})),
+            "session.max_age: expected a duration, found \"365d\"; hint: days are written in \
+             hours: 8760h
+session.idle_timeout: must be 1s to 8760h, found \"0s\""
+        );
+        let session = json!({"max_age": "8760h", "idle_timeout": "8760h", "refresh_margin": "0s"});
+        let read = config(json!({"session": session})).session.unwrap();
+        assert_eq!(read.idle_timeout, read.max_age);
+    }
 }

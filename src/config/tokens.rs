@@ -116,7 +116,7 @@ fn audiences(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
     let mut audiences = Vec::new();
     for (node, text) in node.some_texts(to)? {
         if text.len() > 1024 || text.trim() != text || text.contains(char::is_control) {
-            let what = "must be at most 1024 bytes without blanks round them, found";
+            let what = "must be at most 1024 bytes without blanks round it, found";
             node.problem(format!("{what} {}", shown(text)), None, to);
         }
         audiences.push(text.to_owned());
@@ -135,7 +135,7 @@ fn algorithms(section: &Section<'_>, to: &mut Report<'_>) -> Option<Vec<Algorith
             None => {
                 let names: Vec<&str> = Algorithm::ALL.iter().map(|known| known.name()).collect();
                 let what = format!("expected one of {}, found {}", names.join(", "), shown(text));
-                node.problem(what, algorithm_hint(text), to);
+                node.problem(what, algorithm_hint(text).as_deref(), to);
             }
         }
     }
@@ -143,13 +143,17 @@ fn algorithms(section: &Section<'_>, to: &mut Report<'_>) -> Option<Vec<Algorith
 }
 
 /// RFC 8725 sections 3.1 and 3.2, for those who ask.
-fn algorithm_hint(text: &str) -> Option<&'static str> {
-    match text.to_ascii_uppercase().as_str() {
-        "NONE" => Some("unsigned tokens are never accepted"),
+fn algorithm_hint(text: &str) -> Option<String> {
+    let upper = text.to_ascii_uppercase();
+    match upper.as_str() {
+        "NONE" => Some("unsigned tokens are never accepted".to_owned()),
         "HS256" | "HS384" | "HS512" => {
-            Some("whoever can check such a signature can make one: it is never accepted")
+            Some("whoever can check such a signature can make one: it is never accepted".to_owned())
         }
-        _ => None,
+        _ => Algorithm::ALL
+            .iter()
+            .find(|known| known.name().eq_ignore_ascii_case(text))
+            .map(|known| format!("did you mean `{}`?", known.name())),
     }
 }
 
@@ -182,10 +186,89 @@ fn types(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
             node.problem(format!("must be a media type, found {}", shown(text)), None, to);
         } else if typ == "logout+jwt" {
             node.problem("is the type of logout tokens, never of access tokens", None, to);
-        } else if types.iter().any(|known| known == typ) {
-            node.problem(format!("{} stands twice", shown(typ)), Some("case is ignored"), to);
         }
-        types.push(typ.to_owned());
+        if !types.iter().any(|known| known == typ) {
+            types.push(typ.to_owned());
+        }
     }
     Some(types)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::testing::{config, problems};
+
+    fn access_token(section: Value) -> AccessTokenRules {
+        config(json!({"access_token": section})).access_token.unwrap()
+    }
+
+    #[test]
+    fn the_audiences_of_the_id_token_name_the_client() {
+        assert_eq!(
+            problems(json!({"id_token": {"audiences": ["APP-backend"]}})),
+            "id_token.audiences: must name the client itself, \"APP-frontend\"; hint: the \
+             audience of the API stands in `access_token.audiences`"
+        );
+        assert_eq!(
+            problems(json!({"id_token": {"audiences": []}})),
+            "id_token.audiences: must not be empty"
+        );
+        assert_eq!(
+            problems(json!({"access_token": {"audiences": "APP-backend"}})),
+            "access_token.audiences: expected a list, found a string; \
+             hint: write it in brackets, as a list of one"
+        );
+    }
+
+    #[test]
+    fn audiences_are_kept_byte_for_byte() {
+        let audiences = access_token(json!({"audiences": ["https://API.example/", "b c"]}));
+        assert_eq!(audiences.audiences, ["https://API.example/", "b c"]);
+    }
+
+    #[test]
+    fn only_algorithms_with_public_keys_are_accepted() {
+        let rules = access_token(json!({"signing_algorithms": ["ES256", "EdDSA", "ES256"]}));
+        assert_eq!(rules.signing_algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+        let all = "expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
+        assert_eq!(
+            problems(json!({"id_token": {"signing_algorithms": ["none", "HS256", "rs256"]}})),
+            format!(
+                "id_token.signing_algorithms[0]: {all}, found \"none\"; hint: unsigned tokens are \
+                 never accepted
+id_token.signing_algorithms[1]: {all}, found \"HS256\"; hint: whoever can check such a signature \
+can make one: it is never accepted
+id_token.signing_algorithms[2]: {all}, found \"rs256\"; hint: did you mean `RS256`?"
+            )
+        );
+        assert_eq!(
+            problems(json!({"access_token": {"signing_algorithms": []}})),
+            "access_token.signing_algorithms: must not be empty"
+        );
+    }
+
+    #[test]
+    fn types_are_kept_as_they_are_compared() {
+        let typ = |typ: Value| access_token(json!({"typ": typ})).typ;
+        assert_eq!(typ(json!(["application/AT+JWT", "JWT", "jwt"])), ["at+jwt", "jwt"]);
+        assert_eq!(
+            problems(json!({"access_token": {"typ": ["logout+jwt", "application/", "a b"]}})),
+            "access_token.typ[0]: is the type of logout tokens, never of access tokens
+access_token.typ[1]: must be a media type, found \"application/\"
+access_token.typ[2]: must be a media type, found \"a b\""
+        );
+    }
+
+    #[test]
+    fn the_clock_skew_is_bounded() {
+        assert_eq!(config(json!({"clock_skew": "5m"})).id_token.clock_skew.as_secs(), 300);
+        assert_eq!(access_token(json!({})).clock_skew.as_secs(), 30);
+        assert_eq!(
+            problems(json!({"clock_skew": "301s"})),
+            "clock_skew: must be 0s to 5m, found \"301s\""
+        );
+    }
 }

@@ -182,3 +182,98 @@ fn split_claim(path: &str) -> Option<Vec<String>> {
     names.push(name);
     names.iter().all(|name| !name.is_empty()).then_some(names)
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+    use crate::config::testing::{config, problems, warnings};
+
+    fn headers(headers: Value) -> Vec<UpstreamHeader> {
+        config(json!({"upstream": {"headers": headers}})).upstream.headers
+    }
+    fn refused(headers: Value) -> String {
+        problems(json!({"upstream": {"headers": headers}}))
+    }
+
+    #[test]
+    fn a_claim_is_a_path_in_one_of_the_tokens() {
+        let claim = |text: &str| {
+            let header = headers(json!({"X-Claim": text})).remove(0);
+            assert_eq!(header.name.as_str(), "x-claim");
+            (header.token, header.claim)
+        };
+        let path = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        let (id, access) = (ClaimSource::IdToken, ClaimSource::AccessToken);
+        assert_eq!(claim("preferred_username"), (access, path(&["preferred_username"])));
+        assert_eq!(claim("realm_access.roles"), (access, path(&["realm_access", "roles"])));
+        assert_eq!(claim("id_token.email"), (id, path(&["email"])));
+        assert_eq!(claim("id_token"), (access, path(&["id_token"])));
+        assert_eq!(claim(r"https://x\.example/r.a"), (access, path(&["https://x.example/r", "a"])));
+        assert_eq!(claim(r"a\\.b"), (access, path(&["a\\", "b"])));
+    }
+
+    #[test]
+    fn what_names_no_claim_is_refused() {
+        for text in [".", "a.", ".a", "a..b", "id_token.", r"a\", r"\a", "a\n", &"a.".repeat(20)] {
+            let what = refused(json!({"x-a": text}));
+            assert!(what.starts_with("upstream.headers.x-a: must be a claim's name"), "{what}");
+        }
+        assert_eq!(
+            refused(json!({"x-mail": "userinfo.email", "x-user": ["sub"]})),
+            "upstream.headers.x-mail: not supported yet; hint: take a claim of the ID token, \
+             id_token.NAME, or of the access token, NAME
+upstream.headers.x-user: expected a string, found an array"
+        );
+        assert_eq!(
+            warnings(json!({"upstream": {"headers": {"x-user": "access_token.sub"}}})),
+            "upstream.headers.x-user: claims of the access token are written without prefix"
+        );
+    }
+
+    #[test]
+    fn headers_that_are_not_for_claims_are_refused_in_every_spelling() {
+        for name in [
+            "cookie",
+            "Host",
+            "content_length",
+            "Transfer-Encoding",
+            "transfer_encoding",
+            "connection",
+            "TE",
+            "keep-alive",
+            "proxy_connection",
+            "upgrade",
+            "sec_fetch_site",
+        ] {
+            assert_eq!(
+                refused(json!({name: "sub"})),
+                format!(
+                    "upstream.headers.{name}: this header is not for claims; \
+                     hint: take a name of its own, for example x-user"
+                )
+            );
+        }
+        assert_eq!(
+            refused(json!({"Authorization": "sub"})),
+            "upstream.headers.Authorization: this header is not for claims; \
+             hint: which token goes there says `upstream.authorization`"
+        );
+        assert_eq!(
+            refused(json!({":path": "sub"})),
+            "upstream.headers[\":path\"]: must not be a pseudo-header"
+        );
+        let what = refused(json!({"x-a\r\nx-b": "sub"}));
+        assert!(what.starts_with("upstream.headers[\"x-a\\r\\nx-b\"]: a header name"), "{what}");
+    }
+
+    #[test]
+    fn two_headers_that_servers_confuse_are_refused() {
+        assert_eq!(
+            refused(json!({"x-user-name": "sub", "X_User_Name": "email"})),
+            "upstream.headers.x-user-name: servers cannot tell this name from \"X_User_Name\"; \
+             hint: keep one of them"
+        );
+    }
+}
