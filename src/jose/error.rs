@@ -72,7 +72,7 @@ pub enum JwsError {
     BadSignature,
 }
 
-/// Why an answer is no set of keys (RFC 7517 section 5). One bad key never spoils a set.
+/// Why an answer is no set of keys (RFC 7517 section 5). A key that cannot be used is no error.
 #[derive(Debug, thiserror::Error)]
 pub enum KeySetError {
     /// Not JSON, too long, or a member that stands twice.

@@ -17,6 +17,8 @@ mod keyset;
 mod pure;
 #[cfg(test)]
 pub(crate) mod testing;
+#[cfg(test)]
+mod vector_tests;
 mod verify;
 
 pub use alg::Algorithm;
