@@ -10,6 +10,7 @@
 
 mod provider;
 mod server;
+mod upstream;
 mod words;
 
 pub use jsonwebtoken::Algorithm;
@@ -17,3 +18,4 @@ pub use provider::{
     Calls, DevProvider, Endpoint, Fault, Faults, IssParameter, Minted, ProviderOptions,
     TokenRequest,
 };
+pub use upstream::{DevUpstream, Received, UpstreamOptions, Verification};

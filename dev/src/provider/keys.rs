@@ -3,6 +3,8 @@
 //! Used for signing: an RSA key for RS256, an RSA key without `alg` for the other RSA algorithms, P-256, P-384, Ed25519.
 //! Only to be skipped by whoever reads the set: a key for encryption, and one of a kind that nobody knows.
 
+use std::sync::OnceLock;
+
 use jsonwebtoken::{Algorithm, EncodingKey};
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
@@ -31,11 +33,14 @@ impl NextKey {
     }
 }
 
+/// Making RSA keys is what starting a provider takes: this one is shared by all providers of a process.
+static ANY_RSA: OnceLock<SigningKey> = OnceLock::new();
+
 /// The keys of the realm.
 pub(crate) struct Keys {
     rs256: SigningKey,
     rs256_pem: String,
-    any_rsa: SigningKey,
+    any_rsa: &'static SigningKey,
     p256: SigningKey,
     p384: SigningKey,
     ed25519: SigningKey,
@@ -49,13 +54,11 @@ pub(crate) struct Keys {
 impl Keys {
     /// New keys of every kind.
     pub(crate) fn generate() -> Self {
-        // The two RSA keys take most of the time to start: one for each core.
-        let other = std::thread::spawn(|| rsa(None).0);
         let (rs256, rs256_pem) = rsa(Some("RS256"));
         Self {
             rs256,
             rs256_pem,
-            any_rsa: other.join().expect("making an RSA key does not panic"),
+            any_rsa: ANY_RSA.get_or_init(|| rsa(None).0),
             p256: p256(),
             p384: p384(),
             ed25519: ed25519(),
@@ -80,7 +83,7 @@ impl Keys {
     /// The key set (RFC 7517 section 5). Unusable keys come first: whoever gives up there finds nothing.
     pub(crate) fn set(&self) -> Vec<Value> {
         let unknown = json!({"kty": "AKP", "kid": "dev-unknown", "alg": "ML-DSA-44", "use": "sig", "pub": base64url([7; 32])});
-        let signing = [&self.rs256, &self.any_rsa, &self.p256, &self.p384, &self.ed25519];
+        let signing = [&self.rs256, self.any_rsa, &self.p256, &self.p384, &self.ed25519];
         let mut keys = vec![unknown, self.encryption.clone()];
         keys.extend(signing.iter().map(|key| key.public.clone()));
         keys.extend(self.retired.iter().cloned());
@@ -111,7 +114,7 @@ impl Keys {
             | Algorithm::RS512
             | Algorithm::PS256
             | Algorithm::PS384
-            | Algorithm::PS512 => Some(&self.any_rsa),
+            | Algorithm::PS512 => Some(self.any_rsa),
             Algorithm::ES256 => Some(&self.p256),
             Algorithm::ES384 => Some(&self.p384),
             Algorithm::EdDSA => Some(&self.ed25519),
