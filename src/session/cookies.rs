@@ -105,7 +105,7 @@ impl Cookies {
     /// Collects what is ours from a request's `Cookie` lines, in one walk. Only names
     /// are looked at: a value may hold whatever it likes.
     pub fn collect<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Jar<'a> {
-        let mut jar = Jar::empty();
+        let mut jar = Jar::default();
         for (name, value) in lines.flat_map(cookie::pairs) {
             match self.shape(name) {
                 Some(Shape::Piece(index)) => jar.add_piece(index, value),

@@ -1,6 +1,6 @@
 //! What a request brought that is ours, in bounds.
 
-use super::chunks::{MAX_PIECES, Pieces};
+use super::chunks::Pieces;
 
 /// Login cookies that are looked at; five is what a browser should hold.
 const MAX_LOGINS_READ: usize = 32;
@@ -10,7 +10,7 @@ const MAX_EXCESS: usize = 32;
 
 /// The cookies of one request that are ours, by the shape of their names.
 /// Nothing in it has been opened.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Jar<'a> {
     pub(super) pieces: Pieces<'a>,
     /// Suffix and value of login cookies, in the request's order.
@@ -22,16 +22,6 @@ pub struct Jar<'a> {
 }
 
 impl<'a> Jar<'a> {
-    pub(super) const fn empty() -> Self {
-        Self {
-            pieces: [None; MAX_PIECES],
-            logins: Vec::new(),
-            excess_pieces: Vec::new(),
-            excess_logins: Vec::new(),
-            duplicates: false,
-        }
-    }
-
     /// Whether any piece of a session was there, whatever it is worth.
     #[must_use]
     pub fn has_session(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::token::{AccessToken, IdToken};
 use crate::wire::Timestamp;
 
 /// A person who is logged in.
+#[derive(Debug, Clone)]
 pub struct Session {
     /// Random, new at each login: what log lines and coalesced refreshes call it.
     pub id: [u8; 16],

@@ -33,13 +33,16 @@ const KEYS: &str = "Check that the token comes from the provider that is configu
                     its keys (`jwks_uri`) and its signing algorithm are accepted here.";
 const ISSUER: &str = "Set `provider.issuer` to exactly the issuer that the provider writes \
                       into its tokens; in Keycloak, the host name it is reached by is part of it.";
+const MISSING: &str = "Ask for it: the scope `openid` brings the ID token, and the token endpoint must answer \
+                       with both tokens (RFC 6749 section 5.1).";
 const PROVIDER: &str = "The provider sends a token that breaks the standard: check its mappers \
                         for this claim.";
 
 const fn access_token(check: &Check) -> &'static str {
     match check {
-        Check::Signature(_) => KEYS,
+        Check::Signature(_) | Check::NoKeys => KEYS,
         Check::Issuer { .. } => ISSUER,
+        Check::Missing => MISSING,
         Check::NotYetValid { .. } | Check::IssuedInFuture { .. } => CLOCKS,
         Check::Expired { .. } => "Get a new access token from the provider and send that.",
         Check::OtherKind { .. } => {
@@ -64,8 +67,9 @@ const fn access_token(check: &Check) -> &'static str {
 
 const fn id_token(check: &Check) -> &'static str {
     match check {
-        Check::Signature(_) => KEYS,
+        Check::Signature(_) | Check::NoKeys => KEYS,
         Check::Issuer { .. } => ISSUER,
+        Check::Missing => MISSING,
         Check::NotYetValid { .. } | Check::IssuedInFuture { .. } => CLOCKS,
         Check::Expired { .. } => "Log in again. If it happens at once, set the clocks by NTP.",
         Check::Nonce => "Log in again, from one browser and to the end.",

@@ -109,6 +109,10 @@ pub enum Check {
         /// What this one says.
         found: String,
     },
+    /// The provider sent no such token.
+    Missing,
+    /// There are no keys to check it with.
+    NoKeys,
     /// A claim that must be there is not.
     ClaimMissing(&'static str),
     /// A claim is there, and is not what it must be.
@@ -123,6 +127,24 @@ pub enum Check {
 }
 
 impl Refusal {
+    /// The provider sent no token of this kind where one is needed.
+    #[must_use]
+    pub const fn missing(token: Kind) -> Self {
+        Self { token, check: Check::Missing }
+    }
+
+    /// Without keys nothing is verified.
+    #[must_use]
+    pub const fn no_keys(token: Kind) -> Self {
+        Self { token, check: Check::NoKeys }
+    }
+
+    /// Whether it was right once and has run out.
+    #[must_use]
+    pub const fn expired(&self) -> bool {
+        matches!(self.check, Check::Expired { .. })
+    }
+
     /// Whether the key that signed is not known: fetch the keys, then judge again.
     #[must_use]
     pub const fn unknown_kid(&self) -> bool {
@@ -161,6 +183,8 @@ impl Refusal {
             | Check::NotYetValid { .. }
             | Check::IssuedInFuture { .. }
             | Check::Nonce
+            | Check::Missing
+            | Check::NoKeys
             | Check::AccessTokenHash => return None,
         })
     }
@@ -186,6 +210,8 @@ impl Refusal {
             | Check::Signature(_)
             | Check::Nonce
             | Check::AccessTokenHash
+            | Check::Missing
+            | Check::NoKeys
             | Check::ClaimMissing(_) => return None,
         })
     }
@@ -237,6 +263,8 @@ impl fmt::Display for Refusal {
             Check::Changed { claim, .. } => {
                 write!(out, "refreshed with {claim} {found}, expected {expected} as before")
             }
+            Check::Missing => out.write_str("the provider did not send one"),
+            Check::NoKeys => out.write_str("there are no keys of the provider to check it with"),
             Check::ClaimMissing(claim) => write!(out, "claim {claim} is missing"),
             Check::ClaimInvalid { claim, .. } => {
                 write!(out, "claim {claim} is {found}, expected {expected}")
