@@ -1,1 +1,48 @@
-//! (gate)
+//! What happens to a request: one state machine per worker, no I/O of its own.
+//!
+//! | event | entry | gives |
+//! |---|---|---|
+//! | a request's head is there | [`Worker::arrive`] | one [`Step`] |
+//! | a call was answered | [`Worker::answered`] | the streams to resume |
+//! | time passed | [`Worker::tick`] | the streams to resume |
+//! | a stream that waited may go on | [`Worker::resume`] | one [`Step`] |
+//! | a stream is gone | [`Worker::gone`] | |
+//!
+//! Time, randomness, calls and the log are handed in as a [`Host`]. Calls belong to the
+//! worker, not to the stream that asked: a client that leaves takes no answer with it.
+//! The only way to the upstream is a [`Forward`], which is made from a verified identity
+//! or from a rule that says public, and from nothing else.
+
+mod bearer;
+mod callback;
+mod forward;
+mod host;
+mod identity;
+mod log;
+mod login;
+mod logout;
+mod page;
+mod refresh;
+mod refusal;
+mod reply;
+mod request;
+mod session_info;
+mod sessions;
+mod wait;
+mod worker;
+
+pub use forward::{Authorization, Forward};
+pub use host::{CallId, Host, Level, NotSent, StreamId};
+pub use reply::Reply;
+pub use worker::Worker;
+
+/// What is to be done with a request; carrying it out ends the right to answer.
+#[derive(Debug)]
+pub enum Step {
+    /// On to the upstream, with these changes.
+    Forward(Forward),
+    /// Answered here.
+    Reply(Reply),
+    /// The worker waits for a call; the stream is resumed by [`Worker::answered`] or [`Worker::tick`].
+    Wait,
+}

@@ -1,0 +1,110 @@
+//! A client's own access token (RFC 6750), judged by the access token's rules alone.
+
+use std::rc::Rc;
+
+use crate::crypto::Secret;
+use crate::provider::KeysWanted;
+use crate::token::AccessToken;
+
+use super::forward::Forward;
+use super::host::{Host, Level};
+use super::identity::{Bearer, Identity};
+use super::refusal::{Refusal, Refused};
+use super::request::Request;
+use super::wait::Waiting;
+use super::worker::Worker;
+use super::{Step, log};
+
+impl Worker {
+    /// The token of a `Bearer` header (RFC 6750 section 2.1). Other schemes are no
+    /// credentials here; they are dropped before the upstream.
+    ///
+    /// # Errors
+    /// Several `Authorization` headers, or one that is no token: RFC 6750 section 3.1
+    /// calls that `invalid_request`.
+    pub(super) fn bearer_of<'a>(&self, request: &Request<'a>) -> Result<Option<&'a str>, Refused> {
+        let Some(value) = request.arrival.authorization.filter(|_| self.config.bearer) else {
+            return Ok(None);
+        };
+        if request.arrival.authorizations > 1 {
+            return Err(Refusal::BearerMalformed("more than one Authorization header").into());
+        }
+        let Some((scheme, token)) = value.split_at_checked("Bearer ".len()) else {
+            return Ok(None);
+        };
+        if !scheme.eq_ignore_ascii_case(b"Bearer ") {
+            return Ok(None);
+        }
+        let is_b64token = |byte: &u8| {
+            byte.is_ascii_alphanumeric()
+                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
+        };
+        let token = token.trim_ascii();
+        match std::str::from_utf8(token) {
+            Ok(text) if !text.is_empty() && token.iter().all(is_b64token) => Ok(Some(text)),
+            _ => Err(Refusal::BearerMalformed("what follows \"Bearer\" is not one token").into()),
+        }
+    }
+
+    /// Decides by a client's own token.
+    pub(super) fn bearer(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        token: &str,
+    ) -> Result<Step, Refused> {
+        let bearer = match self.known_bearer(token) {
+            Some(bearer) => bearer,
+            None => match self.verify_bearer(host, request, token)? {
+                Some(bearer) => bearer,
+                None => return Ok(Step::Wait),
+            },
+        };
+        let Some(rules) = &self.config.access_token else { return Err(Refusal::NoBearer.into()) };
+        let identity = Identity::of_bearer(&bearer, rules, host.now()).map_err(Refusal::Bearer)?;
+        log::decision(host, Level::Debug, request, "forward", "a bearer token");
+        let cookie = self.without_our_cookies(request.arrival);
+        let forward = Forward::authenticated(&identity, request.arrival, cookie, &self.config);
+        Ok(Step::Forward(forward))
+    }
+
+    /// A token whose signature was checked on this worker with the keys of today.
+    fn known_bearer(&mut self, token: &str) -> Option<Rc<Bearer>> {
+        let generation = self.provider.keys_generation();
+        if self.bearers_generation != generation {
+            // A key that the provider took back must not live on in this cache.
+            self.bearers.clear();
+            self.bearers_generation = generation;
+        }
+        self.bearers.get(token.as_bytes(), "")
+    }
+
+    /// `None`: the request waits for newer keys.
+    fn verify_bearer(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        token: &str,
+    ) -> Result<Option<Rc<Bearer>>, Refused> {
+        let (Some(rules), Some(keys)) = (&self.config.access_token, self.provider.keys()) else {
+            return Err(Refusal::NoBearer.into());
+        };
+        let raw = Secret::new(token.to_owned());
+        match AccessToken::verify(&raw, rules, keys, host.signatures(), host.now()) {
+            Ok(verified) => {
+                let bearer = Rc::new(Bearer::new(verified, &self.config));
+                self.bearers.put(token.as_bytes(), "", Rc::clone(&bearer), bearer.size());
+                Ok(Some(bearer))
+            }
+            Err(refusal) if refusal.unknown_kid() => match self.provider.want_keys(host.now()) {
+                KeysWanted::Fetching => {
+                    self.fetch_due(host);
+                    self.wait(host, request, Waiting::Keys)?;
+                    Ok(None)
+                }
+                KeysWanted::Throttled => Err(Refusal::Bearer(refusal).into()),
+            },
+            Err(refusal) => Err(Refusal::Bearer(refusal).into()),
+        }
+    }
+}

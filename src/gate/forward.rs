@@ -1,0 +1,145 @@
+//! The one constructor of what goes upstream.
+//!
+//! On every path, public ones too: `Authorization` from outside is replaced or removed,
+//! our cookies are taken out, identity headers from outside are removed in every spelling
+//! (RFC 9700 section 4.13). Only headers that are there are touched: a request on which
+//! nothing changes is not written to, since each first write costs the host a look-up.
+
+use std::rc::Rc;
+
+use crate::config::{ClaimSource, Config, UpstreamHeader};
+use crate::crypto::Secret;
+use crate::http::cookie::Rest;
+use crate::http::{HeaderName, HeaderValue, SetCookie};
+use crate::wire::Json;
+
+use super::identity::{Identity, PublicRule};
+use super::request::Arrival;
+
+/// What becomes of the `Authorization` header.
+#[derive(Debug, Clone)]
+pub enum Authorization {
+    /// There is none, and none is sent.
+    Absent,
+    /// The client's is removed.
+    Remove,
+    /// This one is sent instead of whatever is there.
+    Set(Rc<HeaderValue>),
+}
+
+/// Changes to a request on its way to the upstream.
+#[derive(Debug)]
+pub struct Forward {
+    authorization: Authorization,
+    cookie: Rest,
+    remove: Vec<Vec<u8>>,
+    set: Vec<(HeaderName, HeaderValue)>,
+    cookies: Vec<SetCookie>,
+}
+
+impl Forward {
+    /// For a user or client who was verified.
+    pub(super) fn authenticated(
+        identity: &Identity,
+        arrival: &Arrival<'_>,
+        cookie: Rest,
+        config: &Config,
+    ) -> Self {
+        let authorization = match identity.authorization() {
+            Some(value) => Authorization::Set(value),
+            None => Self::no_authorization(arrival),
+        };
+        let headers = config.upstream.headers.iter();
+        let set = headers
+            .filter_map(|header| Some((header.name.clone(), claim_value(header, identity)?)))
+            .collect();
+        Self { authorization, cookie, remove: arrival.foreign(), set, cookies: Vec::new() }
+    }
+
+    /// For anybody, where a rule says so.
+    pub(super) fn public(_: PublicRule, arrival: &Arrival<'_>, cookie: Rest) -> Self {
+        Self {
+            authorization: Self::no_authorization(arrival),
+            cookie,
+            remove: arrival.foreign(),
+            set: Vec::new(),
+            cookies: Vec::new(),
+        }
+    }
+
+    fn no_authorization(arrival: &Arrival<'_>) -> Authorization {
+        if arrival.authorizations == 0 { Authorization::Absent } else { Authorization::Remove }
+    }
+
+    /// The same, and these cookies with the response.
+    #[must_use]
+    pub(super) fn with_cookies(mut self, cookies: Vec<SetCookie>) -> Self {
+        self.cookies = cookies;
+        self
+    }
+
+    /// What becomes of `Authorization`.
+    #[must_use]
+    pub const fn authorization(&self) -> &Authorization {
+        &self.authorization
+    }
+
+    /// What is left of `Cookie`.
+    #[must_use]
+    pub const fn cookie(&self) -> &Rest {
+        &self.cookie
+    }
+
+    /// Names of headers, as they came, that are to be removed.
+    #[must_use]
+    pub fn remove(&self) -> &[Vec<u8>] {
+        &self.remove
+    }
+
+    /// Headers to set, after the removals.
+    #[must_use]
+    pub fn set(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.set
+    }
+
+    /// Cookies to add to the upstream's response.
+    #[must_use]
+    pub fn cookies(&self) -> &[SetCookie] {
+        &self.cookies
+    }
+}
+
+/// `Bearer <token>` (RFC 6750 section 2.1), where a header can carry the token.
+pub(super) fn bearer_value(token: &Secret) -> Option<HeaderValue> {
+    HeaderValue::parse(format!("Bearer {}", token.expose())).ok()
+}
+
+/// The value of an identity header. A claim that is not there, or that no header can
+/// carry, leaves the header out: it is never cut or guessed.
+fn claim_value(header: &UpstreamHeader, identity: &Identity) -> Option<HeaderValue> {
+    let claim = match header.token {
+        ClaimSource::IdToken => identity.id_token()?.claim(&header.claim)?,
+        ClaimSource::AccessToken => identity.access_token()?.claim(&header.claim)?,
+    };
+    let text = match claim {
+        Json::Array(members) => {
+            let texts: Option<Vec<String>> = members.iter().map(member_text).collect();
+            texts?.join(", ")
+        }
+        other => scalar_text(other)?,
+    };
+    HeaderValue::parse(text).ok()
+}
+
+/// A member of a list (RFC 9110 section 5.6.1): one with a comma would read as two.
+fn member_text(member: &Json) -> Option<String> {
+    scalar_text(member).filter(|text| !text.contains(','))
+}
+
+fn scalar_text(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Integer(_) | Json::Float(_) | Json::Bool(_) => Some(value.to_string()),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
+}

@@ -1,0 +1,165 @@
+//! Evidence: whoever holds one of these has been through the checks.
+//!
+//! [`Identity`] is made only by judging tokens against today's configuration and clock,
+//! [`PublicRule`] only from a rule that says so. A request goes upstream with one of them
+//! or not at all.
+
+use std::rc::Rc;
+
+use crate::config::{Access, Config};
+use crate::http::HeaderValue;
+use crate::policy::Decision;
+use crate::session::Session;
+use crate::token::{AccessToken, IdToken, Kind as TokenKind, Refusal};
+use crate::wire::Timestamp;
+
+use super::forward::bearer_value;
+use super::refresh::{TurnKey, turn_key};
+
+/// A session that is open on this worker, with its `Authorization` made ready.
+#[derive(Debug)]
+pub(super) struct Live {
+    /// The session.
+    pub(super) session: Session,
+    /// Whether the key that seals today sealed it; otherwise it is written anew.
+    pub(super) with_first_key: bool,
+    /// Under which turn it would be refreshed.
+    pub(super) turn_key: Option<TurnKey>,
+    authorization: Option<Rc<HeaderValue>>,
+}
+
+impl Live {
+    /// Takes a session in.
+    pub(super) fn new(session: Session, with_first_key: bool, config: &Config) -> Self {
+        let raw = match config.upstream.authorization {
+            crate::config::Authorization::AccessToken => {
+                session.access_token.as_ref().map(AccessToken::raw)
+            }
+            crate::config::Authorization::IdToken => Some(session.id_token.raw()),
+            crate::config::Authorization::None => None,
+        };
+        let authorization = raw.and_then(bearer_value).map(Rc::new);
+        let turn_key = turn_key(&session);
+        Self { session, with_first_key, turn_key, authorization }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let authorization = self.authorization.as_ref().map_or(0, |value| value.as_str().len());
+        self.session.heap_size().saturating_add(authorization).saturating_add(size_of::<Self>())
+    }
+}
+
+/// A client's own access token that was verified on this worker.
+#[derive(Debug)]
+pub(super) struct Bearer {
+    token: AccessToken,
+    authorization: Option<Rc<HeaderValue>>,
+}
+
+impl Bearer {
+    /// Takes a verified token in.
+    pub(super) fn new(token: AccessToken, config: &Config) -> Self {
+        let authorization = match config.upstream.authorization {
+            crate::config::Authorization::AccessToken => bearer_value(token.raw()).map(Rc::new),
+            // There is no ID token in a client's bearer, and an access token is none.
+            crate::config::Authorization::IdToken | crate::config::Authorization::None => None,
+        };
+        Self { token, authorization }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let authorization = self.authorization.as_ref().map_or(0, |value| value.as_str().len());
+        self.token.heap_size().saturating_add(authorization).saturating_add(size_of::<Self>())
+    }
+}
+
+/// Who asks, judged at `now`.
+#[derive(Debug, Clone)]
+pub(super) struct Identity(Kind);
+
+#[derive(Debug, Clone)]
+enum Kind {
+    Session(Rc<Live>),
+    Bearer(Rc<Bearer>),
+}
+
+impl Identity {
+    /// Judges both tokens of a session, each by its own rules (RFC 9700 section 2.3: the
+    /// audience is checked on every request).
+    ///
+    /// # Errors
+    /// Which token was refused, and why.
+    pub(super) fn of_session(
+        live: &Rc<Live>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let session = &live.session;
+        match config.upstream.authorization {
+            // What goes upstream must not have expired there either.
+            crate::config::Authorization::IdToken => {
+                session.id_token.judge_unexpired(&config.id_token, now)?;
+            }
+            crate::config::Authorization::AccessToken | crate::config::Authorization::None => {
+                session.id_token.judge(&config.id_token, now)?;
+            }
+        }
+        if let Some(rules) = &config.access_token {
+            match &session.access_token {
+                Some(token) => token.judge(rules, now)?,
+                None => return Err(Refusal::missing(TokenKind::AccessToken)),
+            }
+        }
+        Ok(Self(Kind::Session(Rc::clone(live))))
+    }
+
+    /// Judges a client's own access token.
+    ///
+    /// # Errors
+    /// Why it was refused.
+    pub(super) fn of_bearer(
+        bearer: &Rc<Bearer>,
+        rules: &crate::config::AccessTokenRules,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        bearer.token.judge(rules, now)?;
+        Ok(Self(Kind::Bearer(Rc::clone(bearer))))
+    }
+
+    /// What is sent as `Authorization`.
+    pub(super) fn authorization(&self) -> Option<Rc<HeaderValue>> {
+        match &self.0 {
+            Kind::Session(live) => live.authorization.clone(),
+            Kind::Bearer(bearer) => bearer.authorization.clone(),
+        }
+    }
+
+    /// The ID token, where there is one: only a session has it.
+    pub(super) fn id_token(&self) -> Option<&IdToken> {
+        match &self.0 {
+            Kind::Session(live) => Some(&live.session.id_token),
+            Kind::Bearer(_) => None,
+        }
+    }
+
+    /// The access token.
+    pub(super) fn access_token(&self) -> Option<&AccessToken> {
+        match &self.0 {
+            Kind::Session(live) => live.session.access_token.as_ref(),
+            Kind::Bearer(bearer) => Some(&bearer.token),
+        }
+    }
+}
+
+/// A rule says that this request needs no user.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct PublicRule(());
+
+impl PublicRule {
+    /// The evidence, where `decision` is that of a public rule.
+    pub(super) fn of(decision: &Decision) -> Option<Self> {
+        (decision.access == Access::Public).then_some(Self(()))
+    }
+}

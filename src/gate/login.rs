@@ -1,0 +1,120 @@
+//! A login begins: one attempt, one sealed cookie, one redirect to the provider.
+//!
+//! Authorization code grant with PKCE S256 (RFC 7636), state and nonce, all three new for
+//! each attempt and bound to the browser by the cookie (RFC 9700 section 4.7).
+
+use crate::config::Unauthenticated;
+use crate::crypto::entropy::random_text;
+use crate::crypto::{Entropy, NoEntropy, Secret};
+use crate::http::LocalPath;
+use crate::http::form::Form;
+use crate::policy::navigation::{self, Kind};
+use crate::provider::authorize::{self, AuthorizationRequest};
+use crate::session::Transaction;
+use crate::wire::Timestamp;
+
+use super::host::{Host, Level};
+use super::refusal::{Refusal, Refused};
+use super::reply::Reply;
+use super::request::Request;
+use super::worker::Worker;
+use super::{Step, log};
+
+impl Worker {
+    /// A request without credentials: to the provider where a person waits, else 401.
+    pub(super) fn unauthenticated(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        how: Unauthenticated,
+    ) -> Result<Step, Refused> {
+        let redirect = match how {
+            Unauthenticated::Auto => {
+                navigation::kind(&request.arrival.metadata()) == Kind::PageLoad
+            }
+            // A POST is never redirected: the browser would lose its body, or send it on.
+            Unauthenticated::Redirect => matches!(request.arrival.method, b"GET" | b"HEAD"),
+            Unauthenticated::Deny => false,
+        };
+        if redirect && self.config.login {
+            let return_to =
+                LocalPath::parse(request.arrival.target).unwrap_or_else(LocalPath::root);
+            return self.start_login(host, request, return_to);
+        }
+        Err(Refused::new(Refusal::Unauthenticated, self.remove_session(request)))
+    }
+
+    /// `GET /oauth2/login?return_to=/x`: a login that the page asks for.
+    pub(super) fn login_endpoint(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+    ) -> Result<Step, Refused> {
+        if !matches!(request.arrival.method, b"GET" | b"HEAD") {
+            return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }.into());
+        }
+        if !self.provider.ready() {
+            return Ok(self.wait_for_provider(host, request)?);
+        }
+        let query = Form::parse(request.arrival.query())?;
+        let asked = query.once("return_to")?.and_then(|path| LocalPath::parse(path.as_bytes()));
+        let return_to =
+            asked.filter(|path| !self.is_endpoint(path)).unwrap_or_else(LocalPath::root);
+        self.start_login(host, request, return_to)
+    }
+
+    /// The way back must not lead to an endpoint of ours: a login that ends in a logout.
+    fn is_endpoint(&self, path: &LocalPath) -> bool {
+        let path = path.as_str().split('?').next().unwrap_or_default();
+        let endpoints = &self.config.endpoints;
+        [&endpoints.login, &endpoints.callback, &endpoints.logout].into_iter().any(|at| at == path)
+    }
+
+    fn start_login(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        return_to: LocalPath,
+    ) -> Result<Step, Refused> {
+        let (Some(cookies), Some(settings), Some(metadata)) =
+            (&self.cookies, &self.config.session, self.provider.metadata())
+        else {
+            return Err(Refusal::ProviderUnavailable.into());
+        };
+        let redirect_uri = request.origin.at(&self.config.endpoints.callback);
+        let now = host.now();
+        let attempt = new_attempt(redirect_uri, return_to, now, host)?;
+        let asked = AuthorizationRequest {
+            redirect_uri: &attempt.redirect_uri,
+            state: attempt.state.expose(),
+            nonce: attempt.nonce.expose(),
+            code_challenge: &authorize::code_challenge(&attempt.verifier),
+        };
+        let location = authorize::authorization_url(metadata, &self.config.client, &asked)
+            .ok_or(Refusal::ProviderUnavailable)?;
+        let origin = request.origin.host();
+        let mut set =
+            cookies.write_transaction(&settings.keys, &attempt, origin, &request.jar, now, host)?;
+        set.extend(self.remove_session(request));
+        log::decision(host, Level::Info, request, "login_begins", "no session");
+        Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(set)))
+    }
+}
+
+fn new_attempt(
+    redirect_uri: String,
+    return_to: LocalPath,
+    now: Timestamp,
+    entropy: &mut dyn Host,
+) -> Result<Transaction, NoEntropy> {
+    let entropy: &mut dyn Entropy = entropy;
+    Ok(Transaction {
+        state: Secret::new(random_text(entropy)?),
+        nonce: Secret::new(random_text(entropy)?),
+        verifier: Secret::new(random_text(entropy)?),
+        return_to,
+        redirect_uri,
+        created: now,
+        attempts: 0,
+    })
+}

@@ -1,0 +1,328 @@
+//! Why a request is not let through: one enum, one status each, words for people.
+
+use crate::crypto::NoEntropy;
+use crate::http::SetCookie;
+use crate::http::form::FormError;
+use crate::http::header::InvalidHeader;
+use crate::provider::TokenError;
+use crate::token::{Kind, Refusal as TokenRefusal};
+
+use super::host::Level;
+
+/// Why a request is refused. `Display` is one sentence for the log and the answer.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Refusal {
+    /// No credentials (RFC 6750 section 3: no error code then).
+    #[error("you are not signed in")]
+    Unauthenticated,
+    /// The host that was asked is none of `origins`.
+    #[error("this host name is not served here")]
+    Misdirected,
+    /// The path reads differently for different servers, under different rules.
+    #[error("the path can be read in several ways, and different rules apply to them")]
+    AmbiguousPath,
+    /// A rule says deny.
+    #[error("nobody may open this address")]
+    Denied,
+    /// Another site made the browser send an unsafe request with the session.
+    #[error("the request was sent by another site")]
+    CrossSite,
+    /// An endpoint of ours, asked with the wrong method.
+    #[error("this address answers {allow} only")]
+    MethodNotAllowed {
+        /// For the `Allow` header.
+        allow: &'static str,
+    },
+    /// A query that is malformed, or names a parameter twice.
+    #[error("the query can not be read: {0}")]
+    Query(#[from] FormError),
+    /// The client's token was refused.
+    #[error("{0}")]
+    Bearer(TokenRefusal),
+    /// RFC 6750 section 3.1: the request is malformed.
+    #[error("the Authorization header can not be used: {0}")]
+    BearerMalformed(&'static str),
+    /// No rules for access tokens, so none can be right.
+    #[error("access tokens are not accepted here")]
+    NoBearer,
+    /// A token of the session was refused after login.
+    #[error("{0}")]
+    SessionToken(TokenRefusal),
+    /// A token was refused at login.
+    #[error("{0}")]
+    LoginToken(TokenRefusal),
+    /// The callback belongs to no attempt of this browser.
+    #[error(
+        "this sign-in was not begun in this browser, was used already, or took longer than ten minutes"
+    )]
+    NoAttempt,
+    /// RFC 9207: the response is not this provider's.
+    #[error("{0}")]
+    ResponseIssuer(String),
+    /// The provider's own error (RFC 6749 section 4.1.2.1).
+    #[error("the provider refused the sign-in: {}", oauth_words(error, description.as_deref()))]
+    ProviderError {
+        /// `error`
+        error: String,
+        /// `error_description`
+        description: Option<String>,
+    },
+    /// Neither `code` nor `error`.
+    #[error("the provider sent you back without a code")]
+    NoCode,
+    /// The token endpoint refused the code (RFC 6749 section 5.2).
+    #[error("the provider did not take the code: {}", oauth_words(error, description.as_deref()))]
+    CodeRefused {
+        /// `error`
+        error: String,
+        /// `error_description`
+        description: Option<String>,
+    },
+    /// The token endpoint refused the gate itself.
+    #[error("the provider does not accept this gate as its client: {error}")]
+    ClientRefused {
+        /// `error`
+        error: String,
+    },
+    /// The provider is not known yet, does not answer, or talks nonsense.
+    #[error("the provider that signs users in can not be reached, or does not answer as it should")]
+    ProviderUnavailable,
+    /// Too many requests wait.
+    #[error("too many requests wait for the provider")]
+    Busy,
+    /// The session's cookies would be more than a browser keeps.
+    #[error("{0}")]
+    TooLarge(String),
+    /// The host gave no random numbers.
+    #[error("{0}")]
+    NoEntropy(#[from] NoEntropy),
+    /// There is no configuration for sessions: a mistake of ours.
+    #[error("sessions are not configured")]
+    NoSessions,
+    /// A header would not have been safe to send.
+    #[error("an answer could not be written: {0}")]
+    Header(#[from] InvalidHeader),
+}
+
+/// A refusal, and the cookies that go with its answer.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// Why.
+    pub(super) refusal: Refusal,
+    /// Removals of what is of no more use.
+    pub(super) cookies: Vec<SetCookie>,
+}
+
+impl Refused {
+    /// A refusal with cookies.
+    pub(super) const fn new(refusal: Refusal, cookies: Vec<SetCookie>) -> Self {
+        Self { refusal, cookies }
+    }
+}
+
+impl<E: Into<Refusal>> From<E> for Refused {
+    fn from(refusal: E) -> Self {
+        Self { refusal: refusal.into(), cookies: Vec::new() }
+    }
+}
+
+impl Refusal {
+    /// What an answer of the token endpoint to a code means.
+    pub(super) fn of_code(error: TokenError) -> Self {
+        match error {
+            TokenError::Refused { error, .. }
+                if matches!(error.as_str(), "invalid_client" | "unauthorized_client") =>
+            {
+                Self::ClientRefused { error }
+            }
+            TokenError::Refused { error, description } => Self::CodeRefused { error, description },
+            TokenError::Unavailable { .. } | TokenError::Nonsense(_) => Self::ProviderUnavailable,
+        }
+    }
+
+    /// The status of the answer (the table in the configuration's reference).
+    pub(super) const fn status(&self) -> u16 {
+        match self {
+            Self::Unauthenticated | Self::NoBearer => 401,
+            Self::Misdirected => 421,
+            Self::Bearer(refusal) if refusal.insufficient_scope() => 403,
+            Self::Bearer(_) => 401,
+            Self::Denied | Self::CrossSite | Self::SessionToken(_) | Self::TooLarge(_) => 403,
+            Self::LoginToken(refusal) => match refusal.token {
+                Kind::AccessToken => 403,
+                Kind::IdToken => 400,
+            },
+            Self::MethodNotAllowed { .. } => 405,
+            Self::AmbiguousPath
+            | Self::Query(_)
+            | Self::BearerMalformed(_)
+            | Self::NoAttempt
+            | Self::ResponseIssuer(_)
+            | Self::ProviderError { .. }
+            | Self::NoCode
+            | Self::CodeRefused { .. } => 400,
+            Self::ClientRefused { .. }
+            | Self::ProviderUnavailable
+            | Self::Busy
+            | Self::NoEntropy(_) => 503,
+            Self::NoSessions | Self::Header(_) => 500,
+        }
+    }
+
+    /// A name for logs, problems and scripts.
+    pub(super) const fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::Misdirected => "misdirected",
+            Self::AmbiguousPath => "ambiguous_path",
+            Self::Denied => "denied",
+            Self::CrossSite => "cross_site",
+            Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::Query(_) => "bad_query",
+            Self::Bearer(refusal) if refusal.insufficient_scope() => "insufficient_scope",
+            Self::Bearer(_) => "invalid_token",
+            Self::BearerMalformed(_) => "invalid_request",
+            Self::NoBearer => "bearer_not_accepted",
+            Self::SessionToken(_) => "session_token_refused",
+            Self::LoginToken(_) => "login_token_refused",
+            Self::NoAttempt => "no_attempt",
+            Self::ResponseIssuer(_) => "response_issuer",
+            Self::ProviderError { .. } => "provider_error",
+            Self::NoCode => "no_code",
+            Self::CodeRefused { .. } => "code_refused",
+            Self::ClientRefused { .. } => "client_refused",
+            Self::ProviderUnavailable => "provider_unavailable",
+            Self::Busy => "busy",
+            Self::TooLarge(_) => "session_too_large",
+            Self::NoEntropy(_) => "no_entropy",
+            Self::NoSessions => "no_sessions",
+            Self::Header(_) => "unsafe_header",
+        }
+    }
+
+    /// How much it matters to whoever runs the gate.
+    pub(super) const fn level(&self) -> Level {
+        match self {
+            Self::Unauthenticated => Level::Debug,
+            Self::SessionToken(_)
+            | Self::LoginToken(_)
+            | Self::ResponseIssuer(_)
+            | Self::ProviderUnavailable
+            | Self::Busy
+            | Self::TooLarge(_) => Level::Warn,
+            Self::ClientRefused { .. }
+            | Self::NoEntropy(_)
+            | Self::NoSessions
+            | Self::Header(_) => Level::Error,
+            _ => Level::Info,
+        }
+    }
+
+    /// The token that was refused, where one was.
+    pub(super) const fn token(&self) -> Option<&TokenRefusal> {
+        match self {
+            Self::Bearer(refusal) | Self::SessionToken(refusal) | Self::LoginToken(refusal) => {
+                Some(refusal)
+            }
+            _ => None,
+        }
+    }
+
+    /// What the answer's title says.
+    pub(super) const fn title(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "Sign in first",
+            Self::Misdirected => "Not served here",
+            Self::AmbiguousPath | Self::Query(_) => "The address can not be read",
+            Self::Denied => "Not open",
+            Self::CrossSite => "Sent by another site",
+            Self::MethodNotAllowed { .. } => "Not this way",
+            Self::Bearer(refusal) | Self::SessionToken(refusal) | Self::LoginToken(refusal) => {
+                match refusal.token {
+                    Kind::AccessToken => "The access token was refused",
+                    Kind::IdToken => "The ID token was refused",
+                }
+            }
+            Self::BearerMalformed(_) | Self::NoBearer => "The Authorization header was refused",
+            Self::NoAttempt => "Please sign in again",
+            Self::ResponseIssuer(_) => "The answer is not this provider's",
+            Self::ProviderError { .. } | Self::NoCode | Self::CodeRefused { .. } => {
+                "The sign-in did not work"
+            }
+            Self::ClientRefused { .. } => "The gate is not known to the provider",
+            Self::ProviderUnavailable | Self::Busy => "Sign-in is not available now",
+            Self::TooLarge(_) => "The session is too large",
+            Self::NoEntropy(_) | Self::NoSessions | Self::Header(_) => {
+                "The gate can not do its work"
+            }
+        }
+    }
+
+    /// What whoever reads it can do.
+    pub(super) fn advice(&self) -> Option<String> {
+        let advice = match self {
+            Self::Bearer(refusal) | Self::SessionToken(refusal) | Self::LoginToken(refusal) => {
+                return Some(refusal.advice().to_string());
+            }
+            Self::Unauthenticated | Self::NoAttempt => "Sign in, then try again.",
+            Self::CrossSite => "Open the page itself and try again from there.",
+            Self::AmbiguousPath => {
+                "Write the address without encoded slashes, dot segments, double slashes or semicolons."
+            }
+            Self::ResponseIssuer(_) => {
+                "Sign in again. If it happens again, tell whoever runs this site: the answer may have been mixed up with another provider's."
+            }
+            Self::ProviderError { .. } | Self::NoCode | Self::CodeRefused { .. } => {
+                "Sign in again. If it happens again, tell whoever runs this site what stands above."
+            }
+            Self::ClientRefused { .. } => {
+                "Whoever runs this site: compare client.client_id, client.client_secret and client.token_endpoint_auth_method with the client at the provider."
+            }
+            Self::ProviderUnavailable | Self::Busy => {
+                "Wait a moment, then try again. Nothing was sent on."
+            }
+            Self::TooLarge(_) => {
+                "Whoever runs this site: take claims out of the largest token at the provider (roles and groups that nobody reads), or allow more cookies with session.cookie.max_count."
+            }
+            Self::BearerMalformed(_) => {
+                "Send one header: Authorization: Bearer, a space, the token."
+            }
+            Self::Misdirected
+            | Self::Denied
+            | Self::MethodNotAllowed { .. }
+            | Self::Query(_)
+            | Self::NoBearer
+            | Self::NoEntropy(_)
+            | Self::NoSessions
+            | Self::Header(_) => return None,
+        };
+        Some(advice.to_owned())
+    }
+
+    /// Whether a new sign-in may help whoever sees it.
+    pub(super) const fn offers_login(&self) -> bool {
+        matches!(
+            self,
+            Self::Unauthenticated
+                | Self::NoAttempt
+                | Self::SessionToken(_)
+                | Self::LoginToken(_)
+                | Self::ResponseIssuer(_)
+                | Self::ProviderError { .. }
+                | Self::NoCode
+                | Self::CodeRefused { .. }
+                | Self::TooLarge(_)
+        )
+    }
+}
+
+/// The provider's words, cut and cleaned: they are somebody else's.
+fn oauth_words(error: &str, description: Option<&str>) -> String {
+    let clean = |text: &str| -> String {
+        text.chars().take(200).map(|c| if c.is_control() { ' ' } else { c }).collect()
+    };
+    match description {
+        Some(description) => format!("{} ({})", clean(error), clean(description)),
+        None => clean(error),
+    }
+}

@@ -1,0 +1,149 @@
+//! Answers of the gate's own: a page for people, `application/problem+json` (RFC 9457) for
+//! programs, redirects. None is ever stored: `Cache-Control: no-store` on all of them.
+
+use crate::http::header::InvalidHeader;
+use crate::http::{HeaderName, HeaderValue, Response, SetCookie};
+use crate::wire::Json;
+
+use super::page;
+use super::refusal::Refusal;
+use super::request::Arrival;
+
+/// Seconds after which a client may ask again when the provider was not there.
+const RETRY_AFTER: &str = "5";
+
+/// An answer, and the cookies that go with it.
+#[derive(Debug)]
+pub struct Reply {
+    response: Response,
+    cookies: Vec<SetCookie>,
+}
+
+impl Reply {
+    /// Status, headers and body, without the cookies.
+    #[must_use]
+    pub const fn response(&self) -> &Response {
+        &self.response
+    }
+
+    /// Cookies to set or remove.
+    #[must_use]
+    pub fn cookies(&self) -> &[SetCookie] {
+        &self.cookies
+    }
+
+    /// The same, with these cookies.
+    #[must_use]
+    pub(super) fn with_cookies(mut self, cookies: Vec<SetCookie>) -> Self {
+        self.cookies = cookies;
+        self
+    }
+
+    /// 302 to `location`. Never 307, which would send the request's body there.
+    ///
+    /// # Errors
+    /// [`InvalidHeader`]: `location` is nothing that a header may carry.
+    pub(super) fn redirect(location: &str) -> Result<Self, InvalidHeader> {
+        let mut reply = Self::new(302, Vec::new());
+        reply.add("location", HeaderValue::parse(location)?);
+        Ok(reply)
+    }
+
+    /// 200 with JSON.
+    pub(super) fn json(value: &Json) -> Self {
+        let mut reply = Self::new(200, value.to_string().into_bytes());
+        reply.add("content-type", HeaderValue::from_static("application/json"));
+        reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
+        reply
+    }
+
+    /// 421, before anything else of the request is believed.
+    pub(super) fn misdirected(refusal: &Refusal, arrival: &Arrival<'_>) -> Self {
+        Self::refused(refusal, arrival, None)
+    }
+
+    /// The answer to a refused request. `login` is the login endpoint's path.
+    pub(super) fn refused(refusal: &Refusal, arrival: &Arrival<'_>, login: Option<&str>) -> Self {
+        let login = login.filter(|_| refusal.offers_login());
+        let page = arrival.wants_page();
+        let body = if page { page::html(refusal, login) } else { problem(refusal, login) };
+        let mut reply = Self::new(refusal.status(), body.into_bytes());
+        let content_type =
+            if page { "text/html; charset=utf-8" } else { "application/problem+json" };
+        reply.add("content-type", HeaderValue::from_static(content_type));
+        reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
+        if page {
+            reply.add("content-security-policy", HeaderValue::from_static(page::POLICY));
+            reply.add("referrer-policy", HeaderValue::from_static("no-referrer"));
+        }
+        if let Some(challenge) = challenge(refusal) {
+            reply.add("www-authenticate", challenge);
+        }
+        match refusal {
+            Refusal::MethodNotAllowed { allow } => {
+                reply.add("allow", HeaderValue::from_static(allow));
+            }
+            _ if refusal.status() == 503 => {
+                reply.add("retry-after", HeaderValue::from_static(RETRY_AFTER));
+            }
+            _ => {}
+        }
+        reply
+    }
+
+    fn new(status: u16, body: Vec<u8>) -> Self {
+        let no_store =
+            (HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
+        let response = Response { status, headers: vec![no_store], body };
+        Self { response, cookies: Vec::new() }
+    }
+
+    fn add(&mut self, name: &'static str, value: HeaderValue) {
+        self.response.headers.push((HeaderName::from_static(name), value));
+    }
+}
+
+/// `WWW-Authenticate` (RFC 6750 section 3): without credentials no error code.
+fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
+    let (error, description) = match refusal {
+        Refusal::Unauthenticated | Refusal::NoBearer => {
+            return Some(HeaderValue::from_static("Bearer"));
+        }
+        Refusal::Bearer(_) | Refusal::BearerMalformed(_) => (refusal.code(), refusal.to_string()),
+        _ => return None,
+    };
+    // RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E, so neither quotes nor backslashes.
+    let plain = |c: char| match c {
+        '"' => '\'',
+        ' '..='~' if c != '\\' => c,
+        _ => '?',
+    };
+    let description: String = description.chars().map(plain).take(300).collect();
+    let text = format!("Bearer error=\"{error}\", error_description=\"{description}\"");
+    Some(HeaderValue::parse(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer")))
+}
+
+/// RFC 9457; `code` is the name of the refusal for scripts, `login` where to sign in.
+fn problem(refusal: &Refusal, login: Option<&str>) -> String {
+    let text = |text: &str| Json::String(text.to_owned());
+    let mut members = vec![
+        ("type".to_owned(), text("about:blank")),
+        ("title".to_owned(), text(refusal.title())),
+        ("status".to_owned(), Json::Integer(i64::from(refusal.status()))),
+        ("detail".to_owned(), Json::String(refusal.to_string())),
+        ("code".to_owned(), text(refusal.code())),
+    ];
+    if let Some(token) = refusal.token() {
+        members.push(("token".to_owned(), Json::String(token.token.to_string())));
+        let expected = token.expected().map(|value| ("expected".to_owned(), Json::String(value)));
+        let found = token.found().map(|value| ("found".to_owned(), Json::String(value)));
+        members.extend(expected.into_iter().chain(found));
+    }
+    if let Some(advice) = refusal.advice() {
+        members.push(("advice".to_owned(), Json::String(advice)));
+    }
+    if let Some(login) = login {
+        members.push(("login".to_owned(), text(login)));
+    }
+    Json::Object(members).to_string()
+}

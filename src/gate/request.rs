@@ -1,0 +1,217 @@
+//! A request arrives: one walk over its head, then origin, our endpoints, rules, credentials.
+
+use crate::config::{Access, Endpoints, UpstreamHeader};
+use crate::http::url::{Origin, Scheme};
+use crate::http::{Head, cookie};
+use crate::policy::Decision;
+use crate::policy::navigation::{self, FetchMetadata, Kind};
+use crate::session::Jar;
+use crate::wire::Timestamp;
+
+use super::forward::Forward;
+use super::host::{Host, Level, StreamId};
+use super::identity::PublicRule;
+use super::refusal::{Refusal, Refused};
+use super::worker::Worker;
+use super::{Step, log};
+
+/// What of a request's head decides anything, found in one walk.
+#[derive(Debug, Default)]
+pub(super) struct Arrival<'a> {
+    pub(super) method: &'a [u8],
+    /// Path and query, as they came.
+    pub(super) target: &'a [u8],
+    pub(super) authority: &'a [u8],
+    pub(super) request_id: Option<&'a [u8]>,
+    pub(super) cookies: Vec<&'a [u8]>,
+    /// The first `Authorization`, and how many there are.
+    pub(super) authorization: Option<&'a [u8]>,
+    pub(super) authorizations: usize,
+    accept: Option<&'a [u8]>,
+    pub(super) sec_fetch_mode: Option<&'a [u8]>,
+    pub(super) sec_fetch_site: Option<&'a [u8]>,
+    origin: Option<&'a [u8]>,
+    upgrade: Option<&'a [u8]>,
+    foreign: Vec<&'a [u8]>,
+}
+
+impl<'a> Arrival<'a> {
+    /// Reads a head. `identity` are the headers that only the gate may send.
+    pub(super) fn read(head: &Head<'a>, identity: &[UpstreamHeader]) -> Self {
+        let mut found = Self::default();
+        for (name, value) in head.pairs() {
+            match name {
+                b":method" => found.method = value,
+                b":path" => found.target = value,
+                b":authority" => found.authority = value,
+                b"cookie" => found.cookies.push(value),
+                b"authorization" => {
+                    found.authorizations = found.authorizations.saturating_add(1);
+                    found.authorization = found.authorization.or(Some(value));
+                }
+                b"x-request-id" => found.request_id = Some(value),
+                b"accept" => found.accept = found.accept.or(Some(value)),
+                b"sec-fetch-mode" => found.sec_fetch_mode = Some(value),
+                b"sec-fetch-site" => found.sec_fetch_site = Some(value),
+                b"origin" => found.origin = Some(value),
+                b"upgrade" => found.upgrade = Some(value),
+                // Over HTTP/2 a WebSocket comes as an extended CONNECT (RFC 8441 section 4).
+                b":protocol" => found.upgrade = found.upgrade.or(Some(value)),
+                _ => {}
+            }
+            if identity.iter().any(|header| header.folded.matches(name)) {
+                found.foreign.push(name);
+            }
+        }
+        found
+    }
+
+    /// The path, without the query (RFC 3986 section 3.3).
+    pub(super) fn path(&self) -> &'a [u8] {
+        self.target.split(|byte| *byte == b'?').next().unwrap_or_default()
+    }
+
+    /// The query, without its question mark.
+    pub(super) fn query(&self) -> &'a [u8] {
+        let mut parts = self.target.splitn(2, |byte| *byte == b'?');
+        parts.nth(1).unwrap_or_default()
+    }
+
+    /// Identity headers that came from outside, to be removed.
+    pub(super) fn foreign(&self) -> Vec<Vec<u8>> {
+        self.foreign.iter().map(|name| name.to_vec()).collect()
+    }
+
+    /// What the browser says of how the request was made (Fetch Metadata).
+    pub(super) const fn metadata(&self) -> FetchMetadata<'a> {
+        FetchMetadata {
+            method: self.method,
+            accept: self.accept,
+            sec_fetch_mode: self.sec_fetch_mode,
+            sec_fetch_site: self.sec_fetch_site,
+            origin: self.origin,
+            upgrade: self.upgrade,
+        }
+    }
+
+    /// Whether a person looks at the answer, whatever the method: a form's POST too.
+    pub(super) fn wants_page(&self) -> bool {
+        navigation::kind(&FetchMetadata { method: b"GET", ..self.metadata() }) == Kind::PageLoad
+    }
+}
+
+/// A request on its way through the gate.
+pub(super) struct Request<'a> {
+    pub(super) stream: StreamId,
+    pub(super) arrival: &'a Arrival<'a>,
+    pub(super) origin: Origin,
+    pub(super) jar: Jar<'a>,
+    /// When it first waited; all its waiting together is limited.
+    pub(super) waiting_since: Option<Timestamp>,
+}
+
+/// One of the gate's own endpoints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Endpoint {
+    Login,
+    Callback,
+    Logout,
+    Session,
+}
+
+fn endpoint(endpoints: &Endpoints, path: &[u8]) -> Option<Endpoint> {
+    // Exact: `/callbackstuff` belongs to the application, and so does `?code=` elsewhere.
+    [
+        (&endpoints.callback, Endpoint::Callback),
+        (&endpoints.session, Endpoint::Session),
+        (&endpoints.login, Endpoint::Login),
+        (&endpoints.logout, Endpoint::Logout),
+    ]
+    .into_iter()
+    .find(|(at, _)| at.as_bytes() == path)
+    .map(|(_, endpoint)| endpoint)
+}
+
+impl Worker {
+    /// Decides about one request.
+    ///
+    /// # Errors
+    /// Why it is refused; the caller answers.
+    pub(super) fn decide(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+    ) -> Result<Step, Refused> {
+        let arrival = request.arrival;
+        if self.config.login {
+            match endpoint(&self.config.endpoints, arrival.path()) {
+                Some(Endpoint::Callback) => return self.callback(host, request),
+                Some(Endpoint::Login) => return self.login_endpoint(host, request),
+                Some(Endpoint::Logout) => return self.logout(host, request),
+                Some(Endpoint::Session) => return self.session_info(host, request),
+                None => {}
+            }
+        }
+        let decision = self
+            .rules
+            .decide(arrival.method, arrival.target)
+            .map_err(|_| Refusal::AmbiguousPath)?;
+        match (decision.access, PublicRule::of(&decision)) {
+            (Access::Public, Some(rule)) => Ok(self.public(host, request, rule)),
+            (Access::Deny, _) => Err(Refusal::Denied.into()),
+            (Access::Authenticated | Access::Public, _) => {
+                self.authenticated(host, request, &decision)
+            }
+        }
+    }
+
+    fn public(&self, host: &mut dyn Host, request: &Request<'_>, rule: PublicRule) -> Step {
+        log::decision(host, Level::Debug, request, "forward", "a rule says public");
+        let cookie = self.without_our_cookies(request.arrival);
+        Step::Forward(Forward::public(rule, request.arrival, cookie))
+    }
+
+    fn authenticated(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        decision: &Decision,
+    ) -> Result<Step, Refused> {
+        // Nothing passes before the provider is known, not even what was verified earlier.
+        if !self.provider.ready() {
+            return Ok(self.wait_for_provider(host, request)?);
+        }
+        if let Some(token) = self.bearer_of(request)? {
+            return self.bearer(host, request, token);
+        }
+        self.session(host, request, decision.unauthenticated)
+    }
+
+    /// What is left of the cookies once ours are taken out.
+    pub(super) fn without_our_cookies(&self, arrival: &Arrival<'_>) -> cookie::Rest {
+        match &self.cookies {
+            Some(cookies) => {
+                cookie::without(arrival.cookies.iter().copied(), |name| cookies.is_ours(name))
+            }
+            None => cookie::Rest::Unchanged,
+        }
+    }
+
+    /// The public origin that was asked, or 421 (RFC 9110 section 15.5.20).
+    ///
+    /// Its scheme is the configuration's to say: headers like `x-forwarded-proto` are not
+    /// believed. Without `origins` it is `https` wherever cookies are `Secure`.
+    pub(super) fn origin(&self, arrival: &Arrival<'_>) -> Result<Origin, Refusal> {
+        let secure = self.config.session.as_ref().is_none_or(|session| session.cookie.secure);
+        let likely = if secure { Scheme::Https } else { Scheme::Http };
+        let asked = |scheme| Origin::of_authority(scheme, arrival.authority);
+        if self.config.origins.is_empty() {
+            return asked(likely).ok_or(Refusal::Misdirected);
+        }
+        [Scheme::Https, Scheme::Http]
+            .into_iter()
+            .filter_map(asked)
+            .find(|origin| self.config.origins.contains(origin))
+            .ok_or(Refusal::Misdirected)
+    }
+}

@@ -1,0 +1,69 @@
+//! `GET /oauth2/session`: who is logged in, and for how long. Never a token.
+
+use crate::http::form::Form;
+use crate::wire::{Json, Timestamp};
+
+use super::Step;
+use super::host::Host;
+use super::identity::{Identity, Live};
+use super::refusal::{Refusal, Refused};
+use super::reply::Reply;
+use super::request::Request;
+use super::worker::Worker;
+
+/// Most claims that one question may name.
+const CLAIMS_LIMIT: usize = 32;
+
+impl Worker {
+    /// `{"sub", "expires_at"}` and the ID token's claims that `?claims=name,email` names,
+    /// or 401. `expires_at` is a NumericDate: when the session ends unless it is used.
+    pub(super) fn session_info(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+    ) -> Result<Step, Refused> {
+        if !matches!(request.arrival.method, b"GET" | b"HEAD") {
+            return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }.into());
+        }
+        let query = Form::parse(request.arrival.query())?;
+        let asked = query.once("claims")?.unwrap_or_default();
+        let now = host.now();
+        let live = self.live(host, request).filter(|live| self.lasts(live, now));
+        let Some(live) = live else {
+            return Err(Refused::new(Refusal::Unauthenticated, self.remove_session(request)));
+        };
+        let end = self.ends(&live).seconds();
+        let subject = live.session.id_token.subject().to_owned();
+        let mut members = vec![
+            ("sub".to_owned(), Json::String(subject)),
+            ("expires_at".to_owned(), Json::Integer(end)),
+        ];
+        for name in asked.split(',').filter(|name| !name.is_empty()).take(CLAIMS_LIMIT) {
+            let known = members.iter().any(|(member, _)| member == name);
+            if let (false, Some(claim)) = (known, live.session.id_token.claim(&[name.to_owned()])) {
+                members.push((name.to_owned(), claim.clone()));
+            }
+        }
+        Ok(Step::Reply(Reply::json(&Json::Object(members))))
+    }
+
+    /// Whether the session is good, or would be after a refresh.
+    fn lasts(&self, live: &std::rc::Rc<Live>, now: Timestamp) -> bool {
+        match Identity::of_session(live, &self.config, now) {
+            Ok(_) => true,
+            Err(refusal) => refusal.expired() && live.session.refresh_token.is_some(),
+        }
+    }
+
+    fn ends(&self, live: &Live) -> Timestamp {
+        let session = &live.session;
+        let Some(settings) = &self.config.session else { return session.seen };
+        let idle = session.seen.plus(settings.idle_timeout);
+        let end = idle.min(session.created.plus(settings.max_age));
+        // Without a refresh token the session is over when its token is.
+        match (&session.refresh_token, &session.access_token) {
+            (None, Some(token)) => end.min(token.expires_at()),
+            _ => end,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! A request with a session: opened, judged again, refreshed where it is time, forwarded.
+
+use std::rc::Rc;
+
+use crate::config::{self, Unauthenticated};
+use crate::crypto::NoEntropy;
+use crate::http::SetCookie;
+use crate::policy::navigation;
+use crate::session::{Session, WriteError};
+use crate::token::{Check, Refusal as TokenRefusal};
+use crate::wire::Timestamp;
+
+use super::forward::Forward;
+use super::host::{Host, Level};
+use super::identity::{Identity, Live};
+use super::refresh::Turned;
+use super::refusal::{Refusal, Refused};
+use super::request::Request;
+use super::worker::Worker;
+use super::{Step, log};
+
+/// How much life is left in the token that goes upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Freshness {
+    /// Enough.
+    Fresh,
+    /// Less than `session.refresh_margin`.
+    Due,
+    /// None.
+    Over,
+}
+
+impl Worker {
+    /// Decides by the session's cookie.
+    pub(super) fn session(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        unauthenticated: Unauthenticated,
+    ) -> Result<Step, Refused> {
+        let Some(live) = self.live(host, request) else {
+            return self.unauthenticated(host, request, unauthenticated);
+        };
+        if navigation::cross_site_unsafe(&request.arrival.metadata(), &request.origin) {
+            return Err(Refusal::CrossSite.into());
+        }
+        let freshness = self.freshness(&live.session, host.now());
+        if freshness == Freshness::Fresh {
+            return self.pass(host, request, &live, unauthenticated);
+        }
+        match self.turn(host, request, &live, freshness)? {
+            Turned::Keep => self.pass(host, request, &live, unauthenticated),
+            Turned::Renewed(renewed) => self.pass_renewed(host, request, &renewed),
+            Turned::Ended => self.unauthenticated(host, request, unauthenticated),
+            Turned::Wait => Ok(Step::Wait),
+        }
+    }
+
+    /// The session of the request's cookie, if it opens and has not ended.
+    pub(super) fn live(&mut self, host: &dyn Host, request: &Request<'_>) -> Option<Rc<Live>> {
+        let cookies = self.cookies.as_ref()?;
+        let settings = self.config.session.as_ref()?;
+        let text = cookies.session_text(&request.jar)?;
+        let origin = request.origin.host();
+        let live = match self.sessions.get(text.as_bytes(), origin) {
+            Some(live) => live,
+            None => {
+                let (session, with_first_key) =
+                    cookies.open_session(&settings.keys, text.as_bytes(), origin)?;
+                let live = Rc::new(Live::new(session, with_first_key, &self.config));
+                self.sessions.put(text.as_bytes(), origin, Rc::clone(&live), live.size());
+                live
+            }
+        };
+        let ended = live.session.ended(settings, host.now()).is_some();
+        (!ended && !self.turns.ended(&live)).then_some(live)
+    }
+
+    fn freshness(&self, session: &Session, now: Timestamp) -> Freshness {
+        let access_token = session.access_token.as_ref().map(|token| token.expires_at());
+        let id_token = (self.config.upstream.authorization == config::Authorization::IdToken)
+            .then(|| session.id_token.expires_at());
+        let Some(end) = access_token.into_iter().chain(id_token).min() else {
+            return Freshness::Fresh;
+        };
+        let margin = self
+            .config
+            .session
+            .as_ref()
+            .map(|settings| settings.refresh_margin)
+            .unwrap_or_default();
+        if now >= end {
+            Freshness::Over
+        } else if now.plus(margin) >= end {
+            Freshness::Due
+        } else {
+            Freshness::Fresh
+        }
+    }
+
+    fn pass(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Rc<Live>,
+        unauthenticated: Unauthenticated,
+    ) -> Result<Step, Refused> {
+        let now = host.now();
+        let identity = match Identity::of_session(live, &self.config, now) {
+            Ok(identity) => identity,
+            // A new login mends it, and cannot loop: its tokens are judged before any redirect.
+            Err(refusal) if mended_by_login(&refusal) => {
+                log::decision(host, Level::Info, request, "session_over", &refusal.to_string());
+                return self.unauthenticated(host, request, unauthenticated);
+            }
+            Err(refusal) => return Err(Refusal::SessionToken(refusal).into()),
+        };
+        let cookies = self.touched(host, request, live, now);
+        Ok(self.forward(host, request, &identity, cookies))
+    }
+
+    /// With the session that a refresh made: its cookie goes out with the response.
+    fn pass_renewed(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Rc<Live>,
+    ) -> Result<Step, Refused> {
+        let identity =
+            Identity::of_session(live, &self.config, host.now()).map_err(Refusal::SessionToken)?;
+        let cookies = self.write_session(host, request, &live.session)?;
+        Ok(self.forward(host, request, &identity, cookies))
+    }
+
+    fn forward(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        identity: &Identity,
+        cookies: Vec<SetCookie>,
+    ) -> Step {
+        log::decision(host, Level::Debug, request, "forward", "a session");
+        let cookie = self.without_our_cookies(request.arrival);
+        let forward = Forward::authenticated(identity, request.arrival, cookie, &self.config);
+        Step::Forward(forward.with_cookies(cookies))
+    }
+
+    /// The session's cookie again, where it must move: the idle timeout slides, or the
+    /// key that sealed it is on its way out. Where that fails the old one still stands.
+    fn touched(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Live,
+        now: Timestamp,
+    ) -> Vec<SetCookie> {
+        let Some(settings) = &self.config.session else { return Vec::new() };
+        if live.with_first_key && !live.session.should_touch(settings, now) {
+            return Vec::new();
+        }
+        let touched = Session { seen: now, ..live.session.clone() };
+        self.write_session(host, request, &touched).unwrap_or_default()
+    }
+
+    /// The cookies that keep `session` in the browser that asked.
+    pub(super) fn write_session(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        session: &Session,
+    ) -> Result<Vec<SetCookie>, Refusal> {
+        let (Some(cookies), Some(settings)) = (&self.cookies, &self.config.session) else {
+            return Err(Refusal::NoSessions);
+        };
+        let origin = request.origin.host();
+        cookies.write_session(&settings.keys, session, origin, &request.jar, host).map_err(
+            |error| match error {
+                WriteError::NoEntropy => Refusal::NoEntropy(NoEntropy),
+                too_large @ WriteError::TooLarge { .. } => Refusal::TooLarge(too_large.to_string()),
+            },
+        )
+    }
+
+    /// Removals for whatever of a session stands in the browser.
+    pub(super) fn remove_session(&self, request: &Request<'_>) -> Vec<SetCookie> {
+        self.cookies
+            .as_ref()
+            .map(|cookies| cookies.remove_session(&request.jar))
+            .unwrap_or_default()
+    }
+}
+
+/// Another provider's session, or one that ran out with nothing to renew it: what a user
+/// without a session gets. Any other refusal is shown: a new login would meet it again.
+fn mended_by_login(refusal: &TokenRefusal) -> bool {
+    matches!(refusal.check, Check::Issuer { .. } | Check::Expired { .. })
+}

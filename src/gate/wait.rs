@@ -1,0 +1,107 @@
+//! Who waits for what: bounded in number and in time.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::wire::Timestamp;
+
+use super::Step;
+use super::callback::Exchanging;
+use super::host::{Host, StreamId};
+use super::refresh::TurnKey;
+use super::refusal::Refusal;
+use super::request::Request;
+use super::worker::Worker;
+
+/// Most requests that wait at once on one worker; more are told to come again.
+const WAITERS_LIMIT: usize = 10_000;
+
+/// What a stream waits for.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    /// That metadata and keys are there.
+    Provider,
+    /// Newer keys, for a token whose key is not known.
+    Keys,
+    /// Its own code exchange.
+    Exchange(Exchanging),
+    /// A refresh, which may be another request's.
+    Refresh(TurnKey),
+}
+
+/// A stream that waits.
+#[derive(Debug)]
+pub(super) struct Waiter {
+    /// When it waited first; all that it waits for together is limited.
+    pub(super) since: Timestamp,
+    /// What for.
+    pub(super) waiting: Waiting,
+}
+
+/// The streams that wait on this worker.
+#[derive(Debug, Default)]
+pub(super) struct Waiters(BTreeMap<StreamId, Waiter>);
+
+impl Waiters {
+    /// Lets a stream wait.
+    pub(super) fn put(&mut self, stream: StreamId, waiter: Waiter) {
+        self.0.insert(stream, waiter);
+    }
+
+    /// The stream waits no longer.
+    pub(super) fn take(&mut self, stream: StreamId) -> Option<Waiter> {
+        self.0.remove(&stream)
+    }
+
+    /// The streams that wait for something of the kind that `which` says.
+    pub(super) fn those(&self, which: impl Fn(&Waiting) -> bool) -> Vec<StreamId> {
+        let matching = self.0.iter().filter(|(_, waiter)| which(&waiter.waiting));
+        matching.map(|(stream, _)| *stream).collect()
+    }
+
+    /// The streams that have waited longer than `patience`. A clock that was set back
+    /// must not make anyone wait for the time it was set back by.
+    pub(super) fn overdue(&self, now: Timestamp, patience: Duration) -> Vec<StreamId> {
+        let over = |waiter: &Waiter| now.since(waiter.since) > patience || now < waiter.since;
+        self.0.iter().filter(|(_, waiter)| over(waiter)).map(|(stream, _)| *stream).collect()
+    }
+}
+
+impl Worker {
+    /// Lets the request wait.
+    ///
+    /// # Errors
+    /// It has waited long enough, or too many wait already.
+    pub(super) fn wait(
+        &mut self,
+        host: &dyn Host,
+        request: &Request<'_>,
+        waiting: Waiting,
+    ) -> Result<(), Refusal> {
+        let now = host.now();
+        let since = request.waiting_since.unwrap_or(now);
+        if now.since(since) > self.patience() {
+            return Err(Refusal::ProviderUnavailable);
+        }
+        if self.waiters.0.len() >= WAITERS_LIMIT {
+            return Err(Refusal::Busy);
+        }
+        self.waiters.put(request.stream, Waiter { since, waiting });
+        Ok(())
+    }
+
+    /// Waits till metadata and keys are there; the provider is asked at once, if it may be.
+    pub(super) fn wait_for_provider(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+    ) -> Result<Step, Refusal> {
+        self.wait(host, request, Waiting::Provider)?;
+        Ok(Step::Wait)
+    }
+
+    /// How long a request waits in all: for two calls that each use all their time.
+    pub(super) fn patience(&self) -> Duration {
+        self.config.provider.timeout.saturating_mul(2).saturating_add(Duration::from_secs(1))
+    }
+}

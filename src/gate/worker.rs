@@ -1,0 +1,229 @@
+//! What one worker holds, and how events find the requests they are for.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::config::Config;
+use crate::http::Head;
+use crate::policy::Rules;
+use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
+use crate::session::{Cache, Cookies, Jar};
+
+use super::callback::Exchanging;
+use super::host::{CallId, Host, Level, StreamId};
+use super::identity::{Bearer, Live};
+use super::refresh::{TurnKey, Turns};
+use super::refusal::{Refusal, Refused};
+use super::reply::Reply;
+use super::request::{Arrival, Request};
+use super::wait::{Waiters, Waiting};
+use super::{Step, log};
+
+/// Memory for open sessions, in bytes; a miss costs one AEAD.
+const SESSIONS_BYTES: usize = 8 * 1024 * 1024;
+/// Memory for verified bearer tokens, in bytes; a miss costs one signature check.
+const BEARERS_BYTES: usize = 4 * 1024 * 1024;
+
+/// A call that is under way, and what its answer is for.
+#[derive(Debug)]
+pub(super) enum Flight {
+    /// Metadata or keys, for everyone.
+    Fetch(Fetch),
+    /// A code exchange, for one stream.
+    Exchange(StreamId),
+    /// A refresh, for everyone who has this refresh token.
+    Refresh(TurnKey),
+}
+
+/// The gate on one worker thread.
+#[derive(Debug)]
+pub struct Worker {
+    pub(super) config: Config,
+    pub(super) provider: Provider,
+    pub(super) rules: Rules,
+    pub(super) cookies: Option<Cookies>,
+    pub(super) sessions: Cache<Rc<Live>>,
+    pub(super) bearers: Cache<Rc<Bearer>>,
+    pub(super) bearers_generation: u64,
+    pub(super) flights: BTreeMap<CallId, Flight>,
+    pub(super) waiters: Waiters,
+    pub(super) turns: Turns,
+}
+
+impl Worker {
+    /// A worker that has not yet spoken with its provider.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        Self {
+            provider: Provider::new(&config.provider, config.login),
+            rules: Rules::new(&config.rules),
+            cookies: config.session.as_ref().map(Cookies::new),
+            sessions: Cache::new(SESSIONS_BYTES),
+            bearers: Cache::new(BEARERS_BYTES),
+            bearers_generation: 0,
+            flights: BTreeMap::new(),
+            waiters: Waiters::default(),
+            turns: Turns::default(),
+            config,
+        }
+    }
+
+    /// Whether metadata and keys are there.
+    #[must_use]
+    pub fn ready(&self) -> bool {
+        self.provider.ready()
+    }
+
+    /// A request's head is there.
+    pub fn arrive(&mut self, host: &mut dyn Host, stream: StreamId, head: &Head<'_>) -> Step {
+        let arrival = Arrival::read(head, &self.config.upstream.headers);
+        let origin = match self.origin(&arrival) {
+            Ok(origin) => origin,
+            Err(refusal) => return Step::Reply(Reply::misdirected(&refusal, &arrival)),
+        };
+        let jar = self.jar(&arrival);
+        let request = Request { stream, arrival: &arrival, origin, jar, waiting_since: None };
+        let decided = self.decide(host, &request);
+        self.step(host, &request, decided)
+    }
+
+    /// A stream that waited may go on; `head` is its request's head again.
+    ///
+    /// A stream that did not wait is answered, never passed: it is a mistake of ours.
+    pub fn resume(&mut self, host: &mut dyn Host, stream: StreamId, head: &Head<'_>) -> Step {
+        let arrival = Arrival::read(head, &self.config.upstream.headers);
+        let origin = match self.origin(&arrival) {
+            Ok(origin) => origin,
+            Err(refusal) => return Step::Reply(Reply::misdirected(&refusal, &arrival)),
+        };
+        let jar = self.jar(&arrival);
+        let waiter = self.waiters.take(stream);
+        let waiting_since = waiter.as_ref().map(|waiter| waiter.since);
+        let request = Request { stream, arrival: &arrival, origin, jar, waiting_since };
+        let decided = match waiter.map(|waiter| waiter.waiting) {
+            Some(Waiting::Exchange(exchanging)) => self.finish_exchange(host, &request, exchanging),
+            Some(Waiting::Provider | Waiting::Keys | Waiting::Refresh(_)) => {
+                self.decide(host, &request)
+            }
+            None => Err(Refusal::ProviderUnavailable.into()),
+        };
+        self.step(host, &request, decided)
+    }
+
+    /// A call was answered. Gives the streams that may go on.
+    pub fn answered(
+        &mut self,
+        host: &mut dyn Host,
+        call: CallId,
+        answer: &Answer<'_>,
+    ) -> Vec<StreamId> {
+        match self.flights.remove(&call) {
+            Some(Flight::Fetch(fetch)) => self.fetched(host, fetch, answer),
+            Some(Flight::Exchange(stream)) => {
+                let answer = token_endpoint::token_answer(answer);
+                let expected = self.exchange_answered(stream, answer);
+                if expected { vec![stream] } else { Vec::new() }
+            }
+            Some(Flight::Refresh(key)) => {
+                self.refresh_answered(host, key, token_endpoint::token_answer(answer));
+                self.settled(&[key])
+            }
+            // Late, or not ours: a normal case.
+            None => Vec::new(),
+        }
+    }
+
+    /// Time passed. Gives the streams that may go on; those that waited too long are
+    /// refused when they do.
+    pub fn tick(&mut self, host: &mut dyn Host) -> Vec<StreamId> {
+        self.fetch_due(host);
+        let now = host.now();
+        self.turns.sweep(now);
+        self.waiters.overdue(now, self.patience())
+    }
+
+    /// A stream is gone. Calls that it asked for go on: their answers may be for others.
+    pub fn gone(&mut self, stream: StreamId) {
+        self.waiters.take(stream);
+    }
+
+    fn jar<'a>(&self, arrival: &Arrival<'a>) -> Jar<'a> {
+        let lines = arrival.cookies.iter().copied();
+        self.cookies.as_ref().map(|cookies| cookies.collect(lines)).unwrap_or_default()
+    }
+
+    fn step(
+        &self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        decided: Result<Step, Refused>,
+    ) -> Step {
+        decided.unwrap_or_else(|refused| {
+            let Refused { refusal, cookies } = refused;
+            log::decision(host, refusal.level(), request, refusal.code(), &refusal.to_string());
+            let login = self.config.login.then_some(self.config.endpoints.login.as_str());
+            Step::Reply(Reply::refused(&refusal, request.arrival, login).with_cookies(cookies))
+        })
+    }
+
+    /// Sends whatever metadata or key fetch is due.
+    pub(super) fn fetch_due(&mut self, host: &mut dyn Host) {
+        let (now, jitter) = (host.now(), jitter(host));
+        for fetch in self.provider.due(now, jitter) {
+            let sent = self.provider.call(fetch).map(|call| host.dispatch(&call));
+            match sent {
+                Some(Ok(id)) => {
+                    self.flights.insert(id, Flight::Fetch(fetch));
+                }
+                Some(Err(not_sent)) => {
+                    let cluster = &self.config.provider.cluster;
+                    host.log(Level::Warn, &format!("provider.cluster {cluster:?}: {not_sent}"));
+                    self.provider.not_sent(fetch, now, jitter);
+                }
+                None => self.provider.not_sent(fetch, now, jitter),
+            }
+        }
+    }
+
+    fn fetched(&mut self, host: &mut dyn Host, fetch: Fetch, answer: &Answer<'_>) -> Vec<StreamId> {
+        let (now, jitter) = (host.now(), jitter(host));
+        let was_ready = self.provider.ready();
+        match self.provider.answered(fetch, answer, now, jitter) {
+            Ok(Learned::Metadata) => {
+                host.log(Level::Info, "the provider's metadata is there");
+                // The keys' address is known now: no need to wait for the next tick.
+                self.fetch_due(host);
+            }
+            Ok(Learned::Keys { skipped }) => {
+                host.log(Level::Info, "the provider's keys are there");
+                for note in skipped {
+                    host.log(Level::Debug, &format!("a key was skipped: {note}"));
+                }
+            }
+            Err(problem) => host.log(Level::Warn, &problem.to_string()),
+        }
+        let keys_settled = fetch == Fetch::Keys;
+        let ready = !was_ready && self.provider.ready();
+        let settled = if keys_settled { self.settle_turns(host) } else { Vec::new() };
+        let mut streams = self.settled(&settled);
+        streams.extend(self.waiters.those(|waiting| match waiting {
+            Waiting::Provider => ready,
+            Waiting::Keys | Waiting::Exchange(Exchanging::AwaitingKeys(..)) => keys_settled,
+            Waiting::Exchange(_) | Waiting::Refresh(_) => false,
+        }));
+        streams
+    }
+
+    /// The streams that waited for these turns, where they are over.
+    fn settled(&self, keys: &[TurnKey]) -> Vec<StreamId> {
+        self.waiters.those(|waiting| match waiting {
+            Waiting::Refresh(key) => keys.contains(key) && !self.turn_under_way(key),
+            _ => false,
+        })
+    }
+}
+
+/// So that many workers do not ask at the same moment. Without randomness: no jitter.
+fn jitter(host: &mut dyn Host) -> u16 {
+    crate::crypto::entropy::random_bytes::<2>(host).map(u16::from_be_bytes).unwrap_or_default()
+}
