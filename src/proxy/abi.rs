@@ -1,0 +1,323 @@
+//! The Proxy-Wasm ABI 0.2.1, as far as it is used: each host call once, bytes in, `Result` out.
+//!
+//! The only unsafe code of the project. What holds everywhere: pointers that go to the host
+//! are those of live slices, and the host reads them before the call returns; pointers that
+//! come back were made by [`allocate`] in the same call, and are owned by [`HostBytes`].
+
+use std::alloc::Layout;
+
+/// The host's answer to a call of ours was not "Ok".
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct HostError(#[allow(dead_code, reason = "shown by Debug")] u32);
+
+/// What a callback tells the host to do with the stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+pub(super) enum Action {
+    /// Go on.
+    Continue = 0,
+    /// Stop here until the stream is resumed or answered.
+    Pause = 1,
+}
+
+/// A C truth value.
+#[derive(Debug, Clone, Copy)]
+#[repr(transparent)]
+pub(super) struct Bool(#[allow(dead_code, reason = "read by the host")] u32);
+
+impl From<bool> for Bool {
+    fn from(value: bool) -> Self {
+        Self(u32::from(value))
+    }
+}
+
+pub(super) const LEVEL_DEBUG: u32 = 1;
+pub(super) const LEVEL_INFO: u32 = 2;
+pub(super) const LEVEL_WARN: u32 = 3;
+pub(super) const LEVEL_ERROR: u32 = 4;
+pub(super) const LEVEL_CRITICAL: u32 = 5;
+
+/// A map of headers that the host keeps.
+#[derive(Debug, Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Map {
+    Request = 0,
+    Response = 2,
+    CallResponse = 6,
+}
+
+/// A buffer that the host keeps.
+#[derive(Debug, Clone, Copy)]
+#[repr(u32)]
+pub(super) enum Buffer {
+    CallResponseBody = 4,
+    PluginConfiguration = 7,
+}
+
+const REQUEST_STREAM: u32 = 0;
+const NO_GRPC_STATUS: i32 = -1;
+
+#[link(wasm_import_module = "env")]
+unsafe extern "C" {
+    fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
+    fn proxy_get_log_level(level: *mut u32) -> u32;
+    fn proxy_get_current_time_nanoseconds(nanoseconds: *mut u64) -> u32;
+    fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+    fn proxy_get_buffer_bytes(
+        buffer: u32,
+        start: usize,
+        limit: usize,
+        bytes: *mut *mut u8,
+        size: *mut usize,
+    ) -> u32;
+    fn proxy_get_header_map_pairs(map: u32, bytes: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_replace_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_add_header_map_value(
+        map: u32,
+        name: *const u8,
+        name_size: usize,
+        value: *const u8,
+        value_size: usize,
+    ) -> u32;
+    fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_set_effective_context(context: u32) -> u32;
+    fn proxy_continue_stream(stream: u32) -> u32;
+    fn proxy_send_local_response(
+        status: u32,
+        details: *const u8,
+        details_size: usize,
+        body: *const u8,
+        body_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        grpc_status: i32,
+    ) -> u32;
+    fn proxy_http_call(
+        cluster: *const u8,
+        cluster_size: usize,
+        headers: *const u8,
+        headers_size: usize,
+        body: *const u8,
+        body_size: usize,
+        trailers: *const u8,
+        trailers_size: usize,
+        timeout: u32,
+        call: *mut u32,
+    ) -> u32;
+    fn proxy_call_foreign_function(
+        name: *const u8,
+        name_size: usize,
+        arguments: *const u8,
+        arguments_size: usize,
+        result: *mut *mut u8,
+        result_size: *mut usize,
+    ) -> u32;
+}
+
+unsafe extern "C" {
+    pub(super) fn __wasm_call_ctors();
+}
+
+/// Bytes that the host wrote into memory of ours; freed when dropped.
+pub(super) struct HostBytes {
+    start: *mut u8,
+    size: usize,
+}
+
+/// Memory for `size` bytes, or null: the host takes that for a failed call.
+pub(super) fn allocate(size: usize) -> *mut u8 {
+    match Layout::array::<u8>(size) {
+        // SAFETY: the layout's size is not zero.
+        Ok(layout) if size > 0 => unsafe { std::alloc::alloc(layout) },
+        _ => std::ptr::null_mut(),
+    }
+}
+
+impl HostBytes {
+    /// The bytes.
+    pub(super) fn as_slice(&self) -> &[u8] {
+        if self.start.is_null() || self.size == 0 {
+            return &[];
+        }
+        // SAFETY: made by `allocate` with this size, written by the host, owned by `self`.
+        unsafe { std::slice::from_raw_parts(self.start, self.size) }
+    }
+
+    /// Runs a call that gives bytes back.
+    fn from_call(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Self, HostError> {
+        let mut bytes = Self { start: std::ptr::null_mut(), size: 0 };
+        check(call(&raw mut bytes.start, &raw mut bytes.size)).map(|()| bytes)
+    }
+}
+
+impl Drop for HostBytes {
+    fn drop(&mut self) {
+        if self.start.is_null() || self.size == 0 {
+            return;
+        }
+        if let Ok(layout) = Layout::array::<u8>(self.size) {
+            // SAFETY: made by `allocate` with this very layout, and not used after this.
+            unsafe { std::alloc::dealloc(self.start, layout) };
+        }
+    }
+}
+
+const fn check(status: u32) -> Result<(), HostError> {
+    if status == 0 { Ok(()) } else { Err(HostError(status)) }
+}
+
+/// Writes a log line. A host that does not take it loses it.
+pub(super) fn log(level: u32, text: &str) {
+    // SAFETY: see the module.
+    let _ = unsafe { proxy_log(level, text.as_ptr(), text.len()) };
+}
+
+/// The lowest level that the host keeps; where it does not say, info.
+pub(super) fn log_level() -> u32 {
+    let mut level = LEVEL_INFO;
+    // SAFETY: see the module.
+    let status = unsafe { proxy_get_log_level(&raw mut level) };
+    if check(status).is_ok() { level } else { LEVEL_INFO }
+}
+
+/// Nanoseconds since 1970.
+pub(super) fn time() -> Result<u64, HostError> {
+    let mut nanoseconds = 0;
+    // SAFETY: see the module.
+    check(unsafe { proxy_get_current_time_nanoseconds(&raw mut nanoseconds) })?;
+    Ok(nanoseconds)
+}
+
+/// Asks to be called every `milliseconds`.
+pub(super) fn tick_every(milliseconds: u32) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_set_tick_period_milliseconds(milliseconds) })
+}
+
+/// At most `limit` bytes of a buffer.
+pub(super) fn buffer(buffer: Buffer, limit: usize) -> Result<HostBytes, HostError> {
+    // SAFETY: see the module.
+    HostBytes::from_call(|bytes, size| unsafe {
+        proxy_get_buffer_bytes(buffer as u32, 0, limit, bytes, size)
+    })
+}
+
+/// All headers of a map, as [`super::map`] reads them.
+pub(super) fn pairs(map: Map) -> Result<HostBytes, HostError> {
+    // SAFETY: see the module.
+    HostBytes::from_call(|bytes, size| unsafe {
+        proxy_get_header_map_pairs(map as u32, bytes, size)
+    })
+}
+
+/// Sets a header, instead of whatever has that name.
+pub(super) fn set_header(map: Map, name: &[u8], value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: see the module.
+    check(unsafe {
+        proxy_replace_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
+/// Adds a header beside others of that name.
+pub(super) fn add_header(map: Map, name: &[u8], value: &[u8]) -> Result<(), HostError> {
+    // SAFETY: see the module.
+    check(unsafe {
+        proxy_add_header_map_value(
+            map as u32,
+            name.as_ptr(),
+            name.len(),
+            value.as_ptr(),
+            value.len(),
+        )
+    })
+}
+
+/// Removes every header of that name.
+pub(super) fn remove_header(map: Map, name: &[u8]) -> Result<(), HostError> {
+    // SAFETY: see the module.
+    check(unsafe { proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+/// Calls that follow are about this context. An error means that it is gone.
+pub(super) fn act_for(context: u32) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_set_effective_context(context) })
+}
+
+/// Lets the paused request of the current context go on.
+pub(super) fn resume_request() -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_continue_stream(REQUEST_STREAM) })
+}
+
+/// Answers the request of the current context. `headers` is a map as [`super::map`] writes it.
+pub(super) fn respond(status: u16, headers: &[u8], body: &[u8]) -> Result<(), HostError> {
+    let details = b"oidc_gate";
+    // SAFETY: see the module.
+    check(unsafe {
+        proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            NO_GRPC_STATUS,
+        )
+    })
+}
+
+/// Calls an upstream; the answer comes to the current context. Milliseconds.
+pub(super) fn call(
+    cluster: &str,
+    headers: &[u8],
+    body: &[u8],
+    timeout: u32,
+) -> Result<u32, HostError> {
+    let mut call = 0;
+    let trailers = super::map::EMPTY;
+    // SAFETY: see the module.
+    check(unsafe {
+        proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            timeout,
+            &raw mut call,
+        )
+    })?;
+    Ok(call)
+}
+
+/// Calls a function that only this kind of host has.
+pub(super) fn foreign_function(name: &str, arguments: &[u8]) -> Result<HostBytes, HostError> {
+    // SAFETY: see the module.
+    HostBytes::from_call(|bytes, size| unsafe {
+        proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            arguments.as_ptr(),
+            arguments.len(),
+            bytes,
+            size,
+        )
+    })
+}

@@ -1,0 +1,60 @@
+//! A map of headers as it crosses the ABI, read in place.
+//!
+//! ```text
+//! count(4) | count x (name_size(4) value_size(4)) | count x (name 0 value 0)     little-endian
+//! ```
+
+use crate::http::Head;
+
+/// The map with nothing in it.
+pub(super) const EMPTY: [u8; 4] = [0; 4];
+
+/// Most pairs that are read; hosts allow far fewer.
+const PAIRS_LIMIT: usize = 4_096;
+
+/// The pairs of `bytes`, or `None` where they are not a map.
+pub(super) fn read(bytes: &[u8]) -> Option<Head<'_>> {
+    // An empty answer is an empty map.
+    let Some((count, rest)) = number(bytes) else { return Some(Head::new(Vec::new())) };
+    let (mut sizes, mut texts) =
+        rest.split_at_checked(count.checked_mul(8).filter(|_| count <= PAIRS_LIMIT)?)?;
+    let mut pairs = Vec::with_capacity(count);
+    while !sizes.is_empty() {
+        let (name_size, rest) = number(sizes)?;
+        let (value_size, rest) = number(rest)?;
+        sizes = rest;
+        let (name, rest) = text(texts, name_size)?;
+        let (value, rest) = text(rest, value_size)?;
+        texts = rest;
+        pairs.push((name, value));
+    }
+    Some(Head::new(pairs))
+}
+
+/// The map of `pairs`.
+pub(super) fn write<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)> + Clone) -> Vec<u8> {
+    let size = |text: &str| u32::try_from(text.len()).unwrap_or(u32::MAX).to_le_bytes();
+    let count = u32::try_from(pairs.clone().count()).unwrap_or(u32::MAX);
+    let mut bytes = count.to_le_bytes().to_vec();
+    for (name, value) in pairs.clone() {
+        bytes.extend_from_slice(&size(name));
+        bytes.extend_from_slice(&size(value));
+    }
+    for (name, value) in pairs {
+        for text in [name, value] {
+            bytes.extend_from_slice(text.as_bytes());
+            bytes.push(0);
+        }
+    }
+    bytes
+}
+
+fn number(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk::<4>()?;
+    Some((usize::try_from(u32::from_le_bytes(*number)).ok()?, rest))
+}
+
+fn text(bytes: &[u8], size: usize) -> Option<(&[u8], &[u8])> {
+    let (text, rest) = bytes.split_at_checked(size)?;
+    Some((text, rest.get(1..)?))
+}

@@ -1,0 +1,91 @@
+//! Events of the plugin: its configuration, time that passes, answers to its calls.
+
+use crate::config::Config;
+use crate::gate::{CallId, StreamId, Worker};
+use crate::provider::Answer;
+
+use super::abi::{self, Buffer, Map};
+use super::{map, stream, vm};
+
+/// How often time is looked at, in milliseconds: waits end, fetches begin.
+const TICK: u32 = 200;
+
+/// Most of a configuration that is read, in bytes.
+const CONFIGURATION_LIMIT: usize = 1024 * 1024;
+
+/// Most of a provider's answer that is copied, in bytes; its readers allow less.
+const BODY_LIMIT: usize = 1024 * 1024;
+
+/// Reads the configuration; false refuses it, with every mistake in the log.
+pub(super) fn configure(plugin: u32) -> bool {
+    // Where there is none, some hosts give an error and some an empty buffer.
+    let bytes = abi::buffer(Buffer::PluginConfiguration, CONFIGURATION_LIMIT).ok();
+    let bytes = bytes.as_ref().map(abi::HostBytes::as_slice).unwrap_or_default();
+    match Config::read(bytes, &|name| std::env::var(name).ok()) {
+        Ok(loaded) => {
+            for warning in &loaded.warnings {
+                abi::log(abi::LEVEL_WARN, &format!("oidc-gate: {warning}"));
+            }
+            abi::log(
+                abi::LEVEL_INFO,
+                concat!("oidc-gate ", env!("CARGO_PKG_VERSION"), " is configured"),
+            );
+            let worker = Worker::new(loaded.config);
+            vm::with(|vm| vm.configured(plugin, worker)).is_some() && abi::tick_every(TICK).is_ok()
+        }
+        Err(problems) => {
+            abi::log(
+                abi::LEVEL_ERROR,
+                &format!("oidc-gate: the configuration is refused:\n{problems}"),
+            );
+            false
+        }
+    }
+}
+
+/// Time passed.
+pub(super) fn tick(plugin: u32) {
+    let streams = vm::with(|vm| {
+        vm.refresh_log_level(plugin);
+        vm.of_plugin(plugin, |worker, host| worker.tick(host))
+    });
+    resume(plugin, streams.flatten().unwrap_or_default());
+}
+
+/// A call was answered, or failed: a failure is no headers at all, or a synthetic 503 or 504.
+pub(super) fn answered(plugin: u32, call: u32, headers: usize, body: usize) {
+    let head = if headers == 0 { None } else { abi::pairs(Map::CallResponse).ok() };
+    let head = head.as_ref().and_then(|bytes| map::read(bytes.as_slice()));
+    let status = head.as_ref().and_then(|head| head.first(":status"));
+    let content_type = head.as_ref().and_then(|head| head.first("content-type"));
+    let body = match body {
+        0 => None,
+        _ => abi::buffer(Buffer::CallResponseBody, BODY_LIMIT).ok(),
+    };
+    let answer = Answer {
+        status: status.and_then(|text| std::str::from_utf8(text).ok()?.parse().ok()),
+        content_type: content_type.and_then(|text| std::str::from_utf8(text).ok()),
+        body: body.as_ref().map(abi::HostBytes::as_slice).unwrap_or_default(),
+    };
+    let streams = vm::with(|vm| {
+        vm.of_plugin(plugin, |worker, host| worker.answered(host, CallId(call), &answer))
+    });
+    resume(plugin, streams.flatten().unwrap_or_default());
+}
+
+fn resume(plugin: u32, streams: Vec<StreamId>) {
+    if streams.is_empty() {
+        return;
+    }
+    for StreamId(id) in streams {
+        match abi::act_for(id) {
+            Ok(()) => stream::resume(id),
+            // It is gone, and its end is yet to be told.
+            Err(_) => {
+                vm::with(|vm| vm.of_plugin(plugin, |worker, _| worker.gone(StreamId(id))));
+            }
+        }
+    }
+    // The plugin itself cannot be gone while it runs.
+    let _ = abi::act_for(plugin);
+}

@@ -1,0 +1,123 @@
+//! What lives in this VM: plugins (the host may put several into one VM) and their streams.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::gate::{Host, StreamId, Worker};
+use crate::http::HeaderValue;
+
+use super::abi;
+use super::host::ThisHost;
+use super::signatures::HostSignatures;
+
+/// A plugin that was configured.
+struct Plugin {
+    worker: Worker,
+    log_level: u32,
+    signatures: Rc<HostSignatures>,
+}
+
+/// What is remembered of a stream.
+struct Stream {
+    plugin: u32,
+    /// For the response: cookies of ours.
+    cookies: Vec<HeaderValue>,
+}
+
+/// The state of the VM.
+pub(super) struct Vm {
+    plugins: BTreeMap<u32, Plugin>,
+    streams: BTreeMap<u32, Stream>,
+}
+
+thread_local! {
+    static VM: RefCell<Vm> =
+        const { RefCell::new(Vm { plugins: BTreeMap::new(), streams: BTreeMap::new() }) };
+}
+
+/// Runs `action` with the VM's state; `None` where the host calls back in the midst of
+/// another callback, which no known host does.
+pub(super) fn with<T>(action: impl FnOnce(&mut Vm) -> T) -> Option<T> {
+    VM.with(|vm| vm.try_borrow_mut().ok().map(|mut vm| action(&mut vm)))
+}
+
+impl Vm {
+    /// A plugin has a configuration: its first, or another one.
+    pub(super) fn configured(&mut self, plugin: u32, worker: Worker) {
+        let signatures = Rc::new(HostSignatures::probe());
+        self.plugins.insert(plugin, Plugin { worker, log_level: abi::log_level(), signatures });
+    }
+
+    /// A stream of `plugin` begins.
+    pub(super) fn stream_begins(&mut self, stream: u32, plugin: u32) {
+        self.streams.insert(stream, Stream { plugin, cookies: Vec::new() });
+    }
+
+    /// A stream or a plugin is gone.
+    pub(super) fn gone(&mut self, context: u32) {
+        match self.streams.remove(&context) {
+            Some(stream) => {
+                if let Some(plugin) = self.plugins.get_mut(&stream.plugin) {
+                    plugin.worker.gone(StreamId(context));
+                }
+            }
+            None => {
+                self.plugins.remove(&context);
+            }
+        }
+    }
+
+    /// Runs `action` with the worker of a stream.
+    pub(super) fn of_stream<T>(
+        &mut self,
+        stream: u32,
+        action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
+    ) -> Option<T> {
+        let root = self.streams.get(&stream)?.plugin;
+        self.run(root, stream, action)
+    }
+
+    /// Runs `action` with the worker of a plugin.
+    pub(super) fn of_plugin<T>(
+        &mut self,
+        root: u32,
+        action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
+    ) -> Option<T> {
+        self.run(root, root, action)
+    }
+
+    fn run<T>(
+        &mut self,
+        root: u32,
+        current: u32,
+        action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
+    ) -> Option<T> {
+        let plugin = self.plugins.get_mut(&root)?;
+        let signatures = Rc::clone(&plugin.signatures);
+        let mut host = ThisHost::new(root, current, plugin.log_level, &signatures);
+        Some(action(&mut plugin.worker, &mut host))
+    }
+
+    /// Reads again how much the host wants logged.
+    pub(super) fn refresh_log_level(&mut self, plugin: u32) {
+        if let Some(plugin) = self.plugins.get_mut(&plugin) {
+            plugin.log_level = abi::log_level();
+        }
+    }
+
+    /// Keeps cookies for the stream's response.
+    pub(super) fn keep_cookies(&mut self, stream: u32, cookies: Vec<HeaderValue>) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
+            stream.cookies = cookies;
+        }
+    }
+
+    /// Gives the cookies for the stream's response, once.
+    pub(super) fn take_cookies(&mut self, stream: u32) -> Vec<HeaderValue> {
+        self.streams
+            .get_mut(&stream)
+            .map(|stream| std::mem::take(&mut stream.cookies))
+            .unwrap_or_default()
+    }
+}
