@@ -1,4 +1,4 @@
-//! Small helpers that several files need: base64url, random identifiers, digests, the clock, escaping.
+//! Small functions that several files need: base64url, random identifiers, digests, the clock, escaping.
 
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};

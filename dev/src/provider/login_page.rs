@@ -22,12 +22,14 @@ small { color: light-dark(#555, #aaa) }";
 pub(super) fn form(query: &str, wrong: Option<&str>) -> Reply {
     let action = escape(&format!("{REALM}{LOGIN}?{query}"));
     let name = escape(wrong.unwrap_or_default());
-    let (alert, described) = match wrong {
+    // The cursor goes where something has to be typed.
+    let (alert, on_name, on_password) = match wrong {
         Some(_) => (
             r#"<p role="alert" id="wrong">That name and password do not go together.</p>"#,
             r#" aria-invalid="true" aria-describedby="wrong""#,
+            r#" aria-invalid="true" aria-describedby="wrong" autofocus"#,
         ),
-        None => ("", ""),
+        None => ("", " autofocus", ""),
     };
     let body = format!(
         r#"<h1>Sign in to acme</h1>
@@ -35,9 +37,9 @@ pub(super) fn form(query: &str, wrong: Option<&str>) -> Reply {
 {alert}
 <form method="post" action="{action}">
 <label for="username">User name</label>
-<input id="username" name="username" value="{name}" autocomplete="username" autocapitalize="none" required autofocus{described}>
+<input id="username" name="username" value="{name}" autocomplete="username" autocapitalize="none" required{on_name}>
 <label for="password">Password</label>
-<input id="password" name="password" type="password" autocomplete="current-password" required{described}>
+<input id="password" name="password" type="password" autocomplete="current-password" required{on_password}>
 <button type="submit">Sign in</button>
 </form>"#
     );
