@@ -2,10 +2,11 @@
 //!
 //! OIDC Core 3.1.2.5 to 3.1.3.7, RFC 9207. Nothing is kept of an attempt that fails.
 
+use crate::config::Config;
 use crate::crypto::entropy::random_bytes;
 use crate::crypto::{NoEntropy, Secret};
-use crate::http::SetCookie;
 use crate::http::form::Form;
+use crate::http::{SameSite, SetCookie};
 use crate::provider::{KeysWanted, TokenAnswer, TokenError, authorize, token_endpoint};
 use crate::session::{Session, Transaction};
 use crate::token::{AccessToken, IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
@@ -227,8 +228,17 @@ impl Worker {
         }
         log::decision(host, Level::Info, request, "logged_in", "both tokens were verified");
         let location = request.origin.at(transaction.return_to.as_str());
-        Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(cookies)))
+        let strict = cookies_are_strict(&self.config);
+        let reply = if strict { Reply::hand_over(&location) } else { Reply::redirect(&location)? };
+        Ok(Step::Reply(reply.with_cookies(cookies)))
     }
+}
+
+/// A redirect that began at the provider is cross-site to its end: a browser would leave a
+/// `SameSite=Strict` cookie out, and the user would be sent to log in again, for ever. A
+/// page of ours that leads on begins a navigation of its own (RFC 6265bis section 5.2).
+fn cookies_are_strict(config: &Config) -> bool {
+    config.session.as_ref().is_some_and(|session| session.cookie.same_site == SameSite::Strict)
 }
 
 impl Parameters {

@@ -54,6 +54,17 @@ pub(super) fn html(refusal: &Refusal, login: Option<&str>) -> String {
     page
 }
 
+/// A page that leads on at once, and has a link where it does not.
+pub(super) fn hand_over(location: &str) -> String {
+    let location = escaped(location);
+    format!(
+        "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+<meta http-equiv=\"refresh\" content=\"0;url={location}\">\
+<title>You are signed in</title><style>{STYLE}</style></head><body><main>\
+<h1>You are signed in</h1><p><a href=\"{location}\">Go on</a></p></main></body></html>"
+    )
+}
+
 /// A sentence as people write it: a capital and a full stop.
 fn sentence(text: &str) -> String {
     let mut characters = text.chars();

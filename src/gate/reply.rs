@@ -49,6 +49,13 @@ impl Reply {
         Ok(reply)
     }
 
+    /// 200 with a page that leads to `location` at once.
+    pub(super) fn hand_over(location: &str) -> Self {
+        let mut reply = Self::new(200, page::hand_over(location).into_bytes());
+        reply.add_page_headers();
+        reply
+    }
+
     /// 200 with JSON.
     pub(super) fn json(value: &Json) -> Self {
         let mut reply = Self::new(200, value.to_string().into_bytes());
@@ -68,13 +75,12 @@ impl Reply {
         let page = arrival.wants_page();
         let body = if page { page::html(refusal, login) } else { problem(refusal, login) };
         let mut reply = Self::new(refusal.status(), body.into_bytes());
-        let content_type =
-            if page { "text/html; charset=utf-8" } else { "application/problem+json" };
-        reply.add("content-type", HeaderValue::from_static(content_type));
-        reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
         if page {
-            reply.add("content-security-policy", HeaderValue::from_static(page::POLICY));
-            reply.add("referrer-policy", HeaderValue::from_static("no-referrer"));
+            reply.add_page_headers();
+        } else {
+            let problem = HeaderValue::from_static("application/problem+json");
+            reply.add("content-type", problem);
+            reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
         }
         if let Some(challenge) = challenge(refusal) {
             reply.add("www-authenticate", challenge);
@@ -96,6 +102,13 @@ impl Reply {
             (HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
         let response = Response { status, headers: vec![no_store], body };
         Self { response, cookies: Vec::new() }
+    }
+
+    fn add_page_headers(&mut self) {
+        self.add("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
+        self.add("x-content-type-options", HeaderValue::from_static("nosniff"));
+        self.add("content-security-policy", HeaderValue::from_static(page::POLICY));
+        self.add("referrer-policy", HeaderValue::from_static("no-referrer"));
     }
 
     fn add(&mut self, name: &'static str, value: HeaderValue) {
