@@ -1,4 +1,23 @@
-//! Every key there is, once: what is known, and what this version does not support yet.
+//! Every key there is, once: what is read, what this version refuses, and what each means.
+//!
+//! `docs/configuration.md` is made from this table, and every default in it is compared with
+//! what [`super::Config::read`] takes where the key is missing.
+
+/// One key of the configuration.
+#[derive(Debug, Clone, Copy)]
+pub struct Key {
+    /// Its path, `[]` for the members of a list. Maps whose names are the operator's
+    /// (`upstream.headers`, ..) end it.
+    pub path: &'static str,
+    /// Whether it may be written.
+    pub support: Support,
+    /// What holds where it is missing. The filter does not carry words for readers.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub missing: Missing,
+    /// What it does, what may stand there: Markdown, one paragraph.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub meaning: &'static str,
+}
 
 /// Whether a key may be written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,67 +28,283 @@ pub enum Support {
     NotYet,
 }
 
-/// All keys by their path, `[]` for the members of a list. Maps whose names are the
-/// operator's (`upstream.headers`, ..) end the path.
-pub const KEYS: &[(&str, Support)] = &[
-    ("provider.issuer", Support::Yes),
-    ("provider.cluster", Support::Yes),
-    ("provider.authority", Support::Yes),
-    ("provider.timeout", Support::Yes),
-    ("provider.discovery", Support::Yes),
-    ("provider.metadata", Support::Yes),
-    ("client.client_id", Support::Yes),
-    ("client.client_secret", Support::Yes),
-    ("client.private_key", Support::NotYet),
-    ("client.token_endpoint_auth_method", Support::Yes),
-    ("client.scope", Support::Yes),
-    ("client.authorization_parameters", Support::Yes),
-    ("client.pushed_authorization_requests", Support::Yes),
-    ("client.dpop", Support::Yes),
-    ("client.userinfo", Support::Yes),
-    ("id_token.audiences", Support::Yes),
-    ("id_token.signing_algorithms", Support::Yes),
-    ("access_token.audiences", Support::Yes),
-    ("access_token.signing_algorithms", Support::Yes),
-    ("access_token.scope", Support::Yes),
-    ("access_token.typ", Support::Yes),
-    ("access_token.format", Support::Yes),
-    ("access_token.introspection_cache", Support::NotYet),
-    ("clock_skew", Support::Yes),
-    ("login", Support::Yes),
-    ("preserve_post", Support::Yes),
-    ("bearer", Support::Yes),
-    ("origins", Support::Yes),
-    ("endpoints.login", Support::Yes),
-    ("endpoints.callback", Support::Yes),
-    ("endpoints.logout", Support::Yes),
-    ("endpoints.session", Support::Yes),
-    ("endpoints.backchannel_logout", Support::NotYet),
-    ("logout.post_logout_redirect_uri", Support::Yes),
-    ("session.keys", Support::Yes),
-    ("session.cookie.name", Support::Yes),
-    ("session.cookie.same_site", Support::Yes),
-    ("session.cookie.secure", Support::Yes),
-    ("session.cookie.max_count", Support::Yes),
-    ("session.idle_timeout", Support::Yes),
-    ("session.max_age", Support::Yes),
-    ("session.refresh_margin", Support::Yes),
-    ("upstream.authorization", Support::Yes),
-    ("upstream.headers", Support::Yes),
-    ("rules[].match.path", Support::Yes),
-    ("rules[].match.path_prefix", Support::Yes),
-    ("rules[].match.methods", Support::Yes),
-    ("rules[].match.route_name", Support::NotYet),
-    ("rules[].access", Support::Yes),
-    ("rules[].unauthenticated", Support::Yes),
-    ("rules[].access_token", Support::NotYet),
-    ("rules[].claims", Support::NotYet),
+/// What holds where a key is missing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Missing {
+    /// The configuration is refused; where only sometimes, these words say when.
+    Refused(&'static str),
+    /// This value, as YAML.
+    Is(&'static str),
+    /// What no value says.
+    Means(&'static str),
+}
+
+use Missing::{Is, Means, Refused};
+
+/// All keys, in the order of the reference.
+pub const KEYS: &[Key] = &[
+    key(
+        "provider.issuer",
+        Refused(""),
+        "The provider's issuer, compared with `iss` byte for byte. Discovery is at \
+         `<issuer>/.well-known/openid-configuration`. Plain http warns, unless it stays on the \
+         machine.",
+    ),
+    key(
+        "provider.cluster",
+        Refused(""),
+        "The host's name for the upstream that reaches the provider: a cluster of Envoy's; \
+         `outbound|443||keycloak.example` in Istio.",
+    ),
+    key(
+        "provider.authority",
+        Means("the endpoint URL's"),
+        "`:authority` of the calls, host and at most a port: where the provider is reached by \
+         another name than its URLs have.",
+    ),
+    key(
+        "provider.timeout",
+        Is("5s"),
+        "Of each call to the provider; `100ms` to `1m`. A request waits for two such calls and \
+         a second at most.",
+    ),
+    key(
+        "provider.discovery",
+        Is("true"),
+        "`false`: the metadata is not fetched. `provider.metadata` must then have \
+         `authorization_endpoint`, `token_endpoint` and `jwks_uri`; with `login: false` only the \
+         last.",
+    ),
+    key(
+        "provider.metadata",
+        Is("{}"),
+        "Members of the discovery document that override what the provider says: \
+         `authorization_endpoint`, `token_endpoint`, `jwks_uri`, `end_session_endpoint`, \
+         `authorization_response_iss_parameter_supported`. A whole document may be pasted; the \
+         other members have no effect, and a warning names them.",
+    ),
+    key(
+        "client.client_id",
+        Refused("with `login`"),
+        "The client as it is registered at the provider. ID tokens must name it in `aud`.",
+    ),
+    key(
+        "client.client_secret",
+        Refused("with `login`, unless the method below is `none`"),
+        "A [secret](#secrets).",
+    ),
+    key(
+        "client.token_endpoint_auth_method",
+        Is("client_secret_basic"),
+        "How the gate authenticates at the token endpoint: `client_secret_basic`, \
+         `client_secret_post`, or `none` for a public client (PKCE alone).",
+    ),
+    key(
+        "client.scope",
+        Is("[openid]"),
+        "Asked for at login, one name per member. `openid` is always sent, and first.",
+    ),
+    key(
+        "client.authorization_parameters",
+        Is("{}"),
+        "More parameters of the authorization request: `acr_values`, `ui_locales`, \
+         `kc_idp_hint`, `resource` .. Each value is a string or a list of strings. What the gate \
+         sets itself (`state`, `nonce`, `redirect_uri` ..) is refused.",
+    ),
+    key(
+        "client.pushed_authorization_requests",
+        Is("off"),
+        "`off` only; `auto` and `required` are not supported yet.",
+    ),
+    key("client.dpop", Is("off"), "`off` only; `auto` and `required` are not supported yet."),
+    key("client.userinfo", Is("false"), "`false` only; `true` is not supported yet."),
+    later("client.private_key", "For the methods `private_key_jwt` and `client_secret_jwt`."),
+    key(
+        "id_token.audiences",
+        Means("`client.client_id` alone"),
+        "Every member of the ID token's `aud` must be in this list, and the client must be in \
+         `aud`. It need not name the API: that is `access_token.audiences`.",
+    ),
+    key(
+        "id_token.signing_algorithms",
+        Is("[RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA]"),
+        "Which `alg` an ID token may have. `none` and HMAC do not exist here.",
+    ),
+    key(
+        "access_token.audiences",
+        Refused(""),
+        "Names of the API: the access token's `aud` must have one of them. The whole section may \
+         be missing only where no access token is used: `bearer: false`, \
+         `upstream.authorization` not `access_token`, and no header from its claims.",
+    ),
+    key(
+        "access_token.scope",
+        Is("[]"),
+        "Every one of them must be in the token's `scope`. Asking for it is `client.scope`.",
+    ),
+    key(
+        "access_token.typ",
+        Is("[JWT, at+jwt]"),
+        "Which header `typ` an access token may have, upper or lower case, with or without \
+         `application/`. A header without `typ` counts as `JWT`.",
+    ),
+    key(
+        "access_token.signing_algorithms",
+        Is("[RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA]"),
+        "Which `alg` an access token may have.",
+    ),
+    key("access_token.format", Is("jwt"), "`jwt` only; `opaque` is not supported yet."),
+    later("access_token.introspection_cache", "How long an answer about an opaque token counts."),
+    key(
+        "clock_skew",
+        Is("30s"),
+        "How far the provider's clock and this host's may be apart when `exp`, `nbf` and `iat` \
+         are judged; `0s` to `5m`.",
+    ),
+    key(
+        "login",
+        Is("true"),
+        "`false`: [bearer only](#bearer-only). Nobody is sent to the provider, there are no \
+         sessions and no endpoints of the gate's own.",
+    ),
+    key(
+        "bearer",
+        Is("true"),
+        "`false`: an `Authorization` from a client is dropped, and only sessions count.",
+    ),
+    key("preserve_post", Is("false"), "`false` only; `true` is not supported yet."),
+    key(
+        "origins",
+        Means("any"),
+        "The public origins that are served, as `https://app.example`; any other host name is \
+         answered 421. They decide the `redirect_uri`. Set them wherever the host lets any name \
+         through. Plain http needs `session.cookie.secure: false`.",
+    ),
+    key(
+        "endpoints.login",
+        Is("/oauth2/login"),
+        "Starts a login from the page: `?return_to=/x` names the way back, a path on the same \
+         origin.",
+    ),
+    key(
+        "endpoints.callback",
+        Is("/oauth2/callback"),
+        "Where the provider sends the browser back to. Register it there, with each origin.",
+    ),
+    key("endpoints.logout", Is("/oauth2/logout"), "Ends the session, here and at the provider."),
+    key(
+        "endpoints.session",
+        Is("/oauth2/session"),
+        "Tells the page who is logged in: `{\"sub\", \"expires_at\"}` and the ID token's claims \
+         that `?claims=name,email` asks for, or 401. Never a token.",
+    ),
+    later("endpoints.backchannel_logout", "Where the provider reports that a session has ended."),
+    key(
+        "logout.post_logout_redirect_uri",
+        Means("`/` of the origin"),
+        "Where the provider sends the browser after logout: a path, or a whole URL. Register it \
+         there.",
+    ),
+    key(
+        "session.keys",
+        Refused("with `login`"),
+        "One to eight [secrets](#secrets) of 32 bytes in base64. The first seals the cookies, \
+         every one opens them: see [rotation](security.md#keys-and-their-rotation).",
+    ),
+    key(
+        "session.cookie.name",
+        Is("oidc_gate"),
+        "1 to 64 letters, digits and some signs. Sent with `__Host-` before it.",
+    ),
+    key("session.cookie.same_site", Is("lax"), "`lax`, `strict` or `none`."),
+    key(
+        "session.cookie.secure",
+        Is("true"),
+        "`false` is for development over plain http: it drops `__Host-`, and warns.",
+    ),
+    key(
+        "session.cookie.max_count",
+        Is("4"),
+        "In how many pieces a session may be kept, 1 to 8. Each is at most 4096 bytes, its name \
+         included; hosts limit the head of a request (Envoy: 60 KiB).",
+    ),
+    key(
+        "session.idle_timeout",
+        Is("1h"),
+        "A session without a request for so long is over; `1s` to `session.max_age`. It slides in \
+         steps of a tenth.",
+    ),
+    key(
+        "session.max_age",
+        Is("12h"),
+        "So long after login every session is over; `1s` to `8760h`.",
+    ),
+    key(
+        "session.refresh_margin",
+        Is("30s"),
+        "A refresh begins when the token that goes upstream has less than this left; `0s` to \
+         `24h`, shorter than `session.idle_timeout`.",
+    ),
+    key(
+        "upstream.authorization",
+        Is("access_token"),
+        "What goes upstream as `Authorization: Bearer`: `access_token`, `id_token`, or `none`. A \
+         client's own token that was verified goes on as it is, unless this is `none`.",
+    ),
+    key(
+        "upstream.headers",
+        Is("{}"),
+        "Claims as headers: `{x-user: preferred_username}`. See [headers](#headers-from-claims).",
+    ),
+    key("rules[].match.path", Means("any"), "This path and no other."),
+    key(
+        "rules[].match.path_prefix",
+        Means("any"),
+        "This path and all below it, in whole segments: `/api` is for `/api` and `/api/x`, not \
+         for `/apiary`. Not together with `path`.",
+    ),
+    key("rules[].match.methods", Means("any"), "In upper case, at least one."),
+    key(
+        "rules[].access",
+        Is("authenticated"),
+        "`public`: everybody. `authenticated`: whoever has a session or a token that is right. \
+         `deny`: nobody.",
+    ),
+    key(
+        "rules[].unauthenticated",
+        Is("auto"),
+        "The answer to a request without credentials. `auto`: page loads go to the provider, \
+         anything else gets a 401. `redirect`: GET and HEAD go there. `deny`: 401.",
+    ),
+    later("rules[].match.route_name", "The host's own route, instead of a path."),
+    later("rules[].access_token", "Scope and audiences of this path alone; other tokens for it."),
+    later("rules[].claims", "Values that claims must have."),
 ];
+
+/// A key that is read.
+const fn key(path: &'static str, missing: Missing, meaning: &'static str) -> Key {
+    of(path, Support::Yes, missing, meaning)
+}
+
+/// A key that a later version reads.
+const fn later(path: &'static str, meaning: &'static str) -> Key {
+    of(path, Support::NotYet, Means("nothing"), meaning)
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+const fn of(path: &'static str, support: Support, missing: Missing, meaning: &'static str) -> Key {
+    Key { path, support, missing, meaning }
+}
+
+#[cfg(target_arch = "wasm32")]
+const fn of(path: &'static str, support: Support, _: Missing, _: &'static str) -> Key {
+    Key { path, support }
+}
 
 /// The names that may stand in the section `section` (empty for the whole), each once.
 pub(super) fn names_in(section: &str) -> Vec<(&'static str, Support)> {
     let mut names: Vec<(&'static str, Support)> = Vec::new();
-    for (path, support) in KEYS {
+    for Key { path, support, .. } in KEYS {
         let below = match section {
             "" => Some(*path),
             _ => path.strip_prefix(section).and_then(|rest| rest.strip_prefix('.')),
@@ -87,86 +322,9 @@ pub(super) fn names_in(section: &str) -> Vec<(&'static str, Support)> {
     names
 }
 
-/// What to write instead of `name`, which is not known in `section`: the nearest name
-/// there, or the place where this very name belongs.
-pub(super) fn hint(section: &str, name: &str) -> Option<String> {
-    let names = names_in(section);
-    let nearest = nearest(name, names.iter().map(|(known, _)| *known));
-    if let Some(nearest) = nearest {
-        return Some(format!("did you mean `{nearest}`?"));
-    }
-    let mut elsewhere = KEYS.iter().filter(|(path, _)| path.rsplit('.').next() == Some(name));
-    match (elsewhere.next(), elsewhere.next()) {
-        (Some((path, _)), None) => Some(format!("write it as `{path}`")),
-        _ => None,
-    }
-}
-
-/// The one of `names` that `name` is most likely a misspelling of.
-pub(super) fn nearest<'a>(name: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    /// Names of more bytes than any key have no nearest one.
-    const LONGEST: usize = 64;
-    if name.len() > LONGEST {
-        return None;
-    }
-    /// Shorter names are part of too many others.
-    const PART: usize = 4;
-    let spelled = name.replace('-', "_").to_ascii_lowercase();
-    let names: Vec<&str> = names.collect();
-    let misspelled = names
-        .iter()
-        .map(|known| (distance(&spelled, &known.to_ascii_lowercase()), *known))
-        .filter(|(distance, known)| distance.saturating_mul(3) <= known.len())
-        .min_by_key(|(distance, _)| *distance)
-        .map(|(_, known)| known);
-    let mut with_part =
-        names.iter().filter(|known| spelled.len() >= PART && known.contains(&spelled));
-    match (misspelled, with_part.next(), with_part.next()) {
-        (None, Some(whole), None) => Some(whole),
-        _ => misspelled,
-    }
-}
-
-/// Levenshtein's distance: how many characters must be changed, added or removed.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.chars().count()).collect();
-    for (line, a) in one.chars().enumerate() {
-        let mut left = line.saturating_add(1);
-        let mut diagonal = line;
-        let mut next = vec![left];
-        for (b, above) in other.chars().zip(row.iter().skip(1)) {
-            let change = diagonal.saturating_add(usize::from(a != b));
-            left = change.min(left.saturating_add(1)).min(above.saturating_add(1));
-            diagonal = *above;
-            next.push(left);
-        }
-        row = next;
-    }
-    row.last().copied().unwrap_or(usize::MAX)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn distances_are_those_of_levenshtein() {
-        assert_eq!(distance("kitten", "sitting"), 3);
-        assert_eq!(distance("", "abc"), 3);
-        assert_eq!(distance("abc", ""), 3);
-        assert_eq!(distance("same", "same"), 0);
-    }
-
-    #[test]
-    fn the_nearest_name_is_offered_and_nothing_far_fetched() {
-        assert_eq!(hint("client", "clientId").as_deref(), Some("did you mean `client_id`?"));
-        assert_eq!(hint("client", "scopes").as_deref(), Some("did you mean `scope`?"));
-        assert_eq!(hint("", "issuer").as_deref(), Some("write it as `provider.issuer`"));
-        assert_eq!(hint("rules[].match", "prefix").as_deref(), Some("did you mean `path_prefix`?"));
-        assert_eq!(hint("", "frobnicate"), None);
-        assert_eq!(hint("client", "audiences"), None);
-        assert_eq!(hint("", &"x".repeat(1_000_000)), None);
-    }
 
     #[test]
     fn sections_have_the_names_below_them() {
@@ -182,8 +340,8 @@ mod tests {
                 "access_token",
                 "clock_skew",
                 "login",
-                "preserve_post",
                 "bearer",
+                "preserve_post",
                 "origins",
                 "endpoints",
                 "logout",

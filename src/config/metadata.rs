@@ -1,9 +1,9 @@
 //! `provider.metadata`: a discovery document of the operator's (OIDC Discovery 1.0 section
 //! 3, RFC 8414 section 2).
 
-use super::keys;
 use super::provider::Issuer;
 use super::reader::{Node, Report, found_url};
+use super::spelling;
 use crate::http::Url;
 
 /// Members of the discovery document (OIDC Discovery 1.0 section 3) that the operator
@@ -117,8 +117,8 @@ pub(super) fn read(
                     "authorization_response_iss_parameter_supported",
                 ];
                 let known = used.into_iter().chain(UNUSED_MEMBERS.iter().copied());
-                let hint =
-                    keys::nearest(name, known).map(|nearest| format!("did you mean `{nearest}`?"));
+                let hint = spelling::nearest(name, known)
+                    .map(|nearest| format!("did you mean `{nearest}`?"));
                 node.problem("no member of a discovery document", hint.as_deref(), to);
             }
         }

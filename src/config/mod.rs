@@ -17,6 +17,7 @@ mod rules;
 mod secrets;
 mod session;
 mod source;
+mod spelling;
 #[cfg(test)]
 mod testing;
 #[cfg(test)]

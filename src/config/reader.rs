@@ -10,6 +10,7 @@ use std::time::Duration;
 use super::duration;
 use super::keys::{self, Support};
 use super::problem::{Problem, Problems};
+use super::spelling;
 use crate::wire::Json;
 
 /// Problems reported at most; a configuration of nothing but mistakes must not flood a log.
@@ -158,7 +159,7 @@ impl<'j> Node<'j> {
         };
         let found = choices.iter().find(|(word, _)| word == text);
         if found.is_none() {
-            let nearest = keys::nearest(text, words.iter().copied());
+            let nearest = spelling::nearest(text, words.iter().copied());
             let hint = nearest.map(|nearest| format!("did you mean `{nearest}`?"));
             self.problem(
                 format!("expected {expected}, found {}", shown(text)),
@@ -237,7 +238,7 @@ impl<'j> Node<'j> {
                 Some((_, Support::Yes)) => {}
                 Some((_, Support::NotYet)) => not_yet(&joined(&self.path, name), to),
                 None => {
-                    let hint = keys::hint(schema, name);
+                    let hint = spelling::hint(schema, name);
                     to.problem(&joined(&self.path, name), "unknown key", hint);
                 }
             }
