@@ -32,6 +32,8 @@ pub const OVERHEAD: usize = 1 + KEY_ID_LENGTH + NONCE_LENGTH + TAG_LENGTH;
 pub enum Purpose {
     /// A session: the tokens of a user who is logged in.
     Session,
+    /// A session on its way to other workers of the same process.
+    Handover,
     /// A login transaction: state, nonce and PKCE verifier of one attempt.
     Login,
 }
@@ -40,6 +42,7 @@ impl Purpose {
     const fn label(self) -> &'static [u8] {
         match self {
             Self::Session => b"session",
+            Self::Handover => b"handover",
             Self::Login => b"login",
         }
     }

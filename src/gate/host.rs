@@ -18,6 +18,19 @@ pub struct CallId(pub u32);
 #[error("the host did not send the call: is the cluster configured?")]
 pub struct NotSent;
 
+/// The host has nothing that its workers share.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSharedData;
+
+/// What must stand under a key for a write to happen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing.
+    Absent,
+    /// What was read with this version.
+    Version(u32),
+}
+
 /// How much a log line matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
@@ -42,6 +55,35 @@ pub trait Host: Entropy {
     /// # Errors
     /// [`NotSent`]: no answer will come.
     fn dispatch(&mut self, call: &HttpCall) -> Result<CallId, NotSent>;
+
+    /// What the workers of this process keep under `key`, and its version.
+    ///
+    /// # Errors
+    /// [`NoSharedData`]: this host has nothing that its workers share.
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, NoSharedData> {
+        let _ = key;
+        Err(NoSharedData)
+    }
+
+    /// Writes `value` for all workers, if what stands there is still what was expected;
+    /// false if it is not.
+    ///
+    /// # Errors
+    /// [`NoSharedData`]: this host has nothing that its workers share.
+    fn share(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, NoSharedData> {
+        let _ = (key, value, expected);
+        Err(NoSharedData)
+    }
+
+    /// The number under which other workers wake this one; `None` where they can not.
+    fn queue(&self) -> Option<u32> {
+        None
+    }
+
+    /// Wakes the worker of `queue`: it gets `message` through [`super::Worker::woken`].
+    fn wake(&mut self, queue: u32, message: &[u8]) {
+        let _ = (queue, message);
+    }
 
     /// Who checks signatures.
     fn signatures(&self) -> &dyn SignatureBackend;

@@ -14,7 +14,7 @@ use crate::token::{AccessToken, IdToken, Kind as TokenKind, Refusal};
 use crate::wire::Timestamp;
 
 use super::forward::bearer_value;
-use super::refresh::{TurnKey, turn_key};
+use super::turns::TurnId;
 
 /// A session that is open on this worker, with its `Authorization` made ready.
 #[derive(Debug)]
@@ -23,8 +23,8 @@ pub(super) struct Live {
     pub(super) session: Session,
     /// Whether the key that seals today sealed it; otherwise it is written anew.
     pub(super) with_first_key: bool,
-    /// Under which turn it would be refreshed.
-    pub(super) turn_key: Option<TurnKey>,
+    /// At which turn it would be refreshed.
+    pub(super) turn: Option<TurnId>,
     authorization: Option<Rc<HeaderValue>>,
 }
 
@@ -39,8 +39,8 @@ impl Live {
             crate::config::Authorization::None => None,
         };
         let authorization = raw.and_then(bearer_value).map(Rc::new);
-        let turn_key = turn_key(&session);
-        Self { session, with_first_key, turn_key, authorization }
+        let turn = TurnId::of(&session);
+        Self { session, with_first_key, turn, authorization }
     }
 
     /// About how many bytes of memory it takes.

@@ -42,6 +42,7 @@ impl Worker {
             });
         if let Some(live) = &live {
             self.turns.end(live, host.now());
+            self.cells.end(host, live.session.id);
         }
         if let Some(text) = self.cookies.as_ref().and_then(|c| c.session_text(&request.jar)) {
             self.sessions.forget(text.as_bytes());

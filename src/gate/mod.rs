@@ -5,6 +5,7 @@
 //! | a request's head is there | [`Worker::arrive`] | one [`Step`] |
 //! | a call was answered | [`Worker::answered`] | the streams to resume |
 //! | time passed | [`Worker::tick`] | the streams to resume |
+//! | another worker has news | [`Worker::woken`] | the streams to resume |
 //! | a stream that waited may go on | [`Worker::resume`] | one [`Step`] |
 //! | a stream is gone | [`Worker::gone`] | |
 //!
@@ -28,11 +29,13 @@ mod reply;
 mod request;
 mod session_info;
 mod sessions;
+mod shared;
+mod turns;
 mod wait;
 mod worker;
 
 pub use forward::{Authorization, Forward};
-pub use host::{CallId, Host, Level, NotSent, StreamId};
+pub use host::{CallId, Expected, Host, Level, NoSharedData, NotSent, StreamId};
 pub use reply::Reply;
 pub use worker::Worker;
 

@@ -1,64 +1,25 @@
-//! A refresh takes turns: one call per refresh token, however many requests want it.
+//! A refresh: one call per refresh token in the whole process, however many requests want it.
 //!
-//! Providers that rotate refresh tokens take a second use for theft and end the session,
-//! the winner's new token included. So a turn is booked under the digest of the refresh
-//! token itself, and its outcome is remembered for a while: requests that are still on
-//! their way with the old cookie get the new session, not a second call.
+//! The worker that has the turn makes the call; its own requests wait for it, those of
+//! other workers are woken through [`super::shared`]. While the token is still valid only
+//! the request that began it waits.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::crypto::digest::sha256;
 use crate::provider::{KeysWanted, TokenAnswer, TokenError, token_endpoint};
 use crate::session::Session;
 use crate::token::{AccessToken, IdToken, Kind, Refusal as TokenRefusal};
-use crate::wire::Timestamp;
 
-use super::host::{Host, Level};
+use super::host::{Host, Level, StreamId};
 use super::identity::Live;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::Freshness;
+use super::shared::{Claim, Outcome};
+use super::turns::{Turn, TurnId};
 use super::wait::Waiting;
 use super::worker::{Flight, Worker};
-
-/// How long an outcome is remembered for requests that still carry the old cookie.
-const MEMORY: Duration = Duration::from_secs(60);
-/// How long after a failed call the next one may be made.
-const COOLDOWN: Duration = Duration::from_secs(1);
-/// Most turns that are remembered on one worker.
-const TURNS_LIMIT: usize = 2_048;
-
-/// SHA-256 of a refresh token: which turn it is.
-pub(super) type TurnKey = [u8; 32];
-
-/// What became of a refresh.
-#[derive(Debug)]
-enum Turn {
-    /// The token endpoint was asked.
-    Calling(Rc<Live>),
-    /// It has answered with a key that was not known; newer keys were asked for.
-    AwaitingKeys(Rc<Live>, TokenAnswer),
-    /// The session goes on with these tokens.
-    Renewed(Rc<Live>),
-    /// The provider says that it is over, or the user logged out.
-    Ended,
-    /// New tokens came and one of them was refused.
-    Refused(TokenRefusal),
-    /// No answer that is worth anything: the session stays as it is.
-    Failed,
-}
-
-impl Turn {
-    const fn under_way(&self) -> bool {
-        matches!(self, Self::Calling(_) | Self::AwaitingKeys(..))
-    }
-}
-
-/// The turns of this worker.
-#[derive(Debug, Default)]
-pub(super) struct Turns(BTreeMap<TurnKey, (Timestamp, Turn)>);
 
 /// What a request does after it asked for its turn.
 #[derive(Debug)]
@@ -73,55 +34,6 @@ pub(super) enum Turned {
     Wait,
 }
 
-/// Which turn a session's refresh would be; `None` where it has no refresh token.
-pub(super) fn turn_key(session: &Session) -> Option<TurnKey> {
-    session.refresh_token.as_ref().map(|token| sha256(token.expose().as_bytes()))
-}
-
-impl Turns {
-    /// Ends the session for every request of this worker: also for those that carry an
-    /// older cookie of it, and whatever call is still under way.
-    pub(super) fn end(&mut self, live: &Live, now: Timestamp) {
-        for (at, turn) in self.0.values_mut() {
-            let of_this_session = match turn {
-                Turn::Calling(other) | Turn::AwaitingKeys(other, _) | Turn::Renewed(other) => {
-                    other.session.id == live.session.id
-                }
-                Turn::Ended | Turn::Refused(_) | Turn::Failed => false,
-            };
-            if of_this_session {
-                (*at, *turn) = (now, Turn::Ended);
-            }
-        }
-        if let Some(key) = live.turn_key {
-            self.0.insert(key, (now, Turn::Ended));
-        }
-    }
-
-    /// Whether the session was ended here a moment ago.
-    pub(super) fn ended(&self, live: &Live) -> bool {
-        let turn = live.turn_key.and_then(|key| self.0.get(&key));
-        matches!(turn, Some((_, Turn::Ended)))
-    }
-
-    /// Forgets what is no longer of use.
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        self.0.retain(|_, (at, turn)| {
-            let age = now.since(*at);
-            match turn {
-                // The call's own time limit ends these.
-                Turn::Calling(_) | Turn::AwaitingKeys(..) => true,
-                Turn::Failed => age <= COOLDOWN && now >= *at,
-                Turn::Renewed(_) | Turn::Ended | Turn::Refused(_) => age <= MEMORY && now >= *at,
-            }
-        });
-    }
-
-    fn set(&mut self, key: TurnKey, turn: Turn, now: Timestamp) {
-        self.0.insert(key, (now, turn));
-    }
-}
-
 impl Worker {
     /// What the request does about a token that runs out.
     pub(super) fn turn(
@@ -131,57 +43,119 @@ impl Worker {
         live: &Rc<Live>,
         freshness: Freshness,
     ) -> Result<Turned, Refusal> {
-        let Some(key) = live.turn_key else { return Ok(Turned::Keep) };
-        let still_valid = freshness == Freshness::Due;
+        let Some(id) = live.turn else { return Ok(Turned::Keep) };
         self.turns.sweep(host.now());
-        match self.turns.0.get(&key).map(|(_, turn)| turn) {
+        let begins = self.turns.get(&id).is_none();
+        if begins {
+            self.take_turn(host, id, live);
+        }
+        let still_valid = freshness == Freshness::Due;
+        match self.turns.get(&id) {
             Some(Turn::Renewed(renewed)) => return Ok(Turned::Renewed(Rc::clone(renewed))),
             Some(Turn::Ended) => return Ok(Turned::Ended),
             Some(Turn::Refused(refusal)) => return Err(Refusal::SessionToken(refusal.clone())),
-            // While the token is valid nobody else waits for its refresh.
-            Some(Turn::Failed | Turn::Calling(_) | Turn::AwaitingKeys(..)) if still_valid => {
-                return Ok(Turned::Keep);
-            }
-            Some(Turn::Failed) => return Err(Refusal::ProviderUnavailable),
-            Some(Turn::Calling(_) | Turn::AwaitingKeys(..)) => {}
-            None => match self.begin_turn(host, key, live) {
-                Ok(()) => {}
-                Err(_) if still_valid => return Ok(Turned::Keep),
-                Err(refusal) => return Err(refusal),
-            },
+            // While the token is valid nobody waits but the request whose turn it is.
+            Some(Turn::Calling(_)) if begins => {}
+            _ if still_valid => return Ok(Turned::Keep),
+            Some(Turn::Calling(_) | Turn::AwaitingKeys(..) | Turn::Elsewhere(_)) => {}
+            Some(Turn::Failed) | None => return Err(Refusal::ProviderUnavailable),
         }
-        self.wait(host, request, Waiting::Refresh(key))?;
+        self.wait(host, request, Waiting::Refresh(id))?;
         Ok(Turned::Wait)
     }
 
-    fn begin_turn(
+    /// Takes the turn if no worker has it, and books what stands.
+    fn take_turn(&mut self, host: &mut dyn Host, id: TurnId, live: &Rc<Live>) {
+        if !self.turns.make_room() {
+            return;
+        }
+        match self.cells.claim(host, &id, self.lease()) {
+            Claim::Mine(nonce) => self.call_for_turn(host, id, live, Some(nonce)),
+            Claim::Alone => self.call_for_turn(host, id, live, None),
+            found => {
+                let turn = self.turn_found(found, &id, live);
+                self.turns.set(id, turn, host.now());
+            }
+        }
+    }
+
+    /// What another worker left in the cell, as this worker books it.
+    fn turn_found(&self, found: Claim, id: &TurnId, live: &Rc<Live>) -> Turn {
+        match found {
+            Claim::Mine(_) | Claim::Alone | Claim::Elsewhere => Turn::Elsewhere(Rc::clone(live)),
+            Claim::Ended => Turn::Ended,
+            Claim::Failed => Turn::Failed,
+            Claim::Done(sealed) => self.opened(id, &sealed),
+        }
+    }
+
+    /// What another worker sealed.
+    fn opened(&self, id: &TurnId, sealed: &[u8]) -> Turn {
+        let keys = self.config.session.as_ref().map(|settings| &settings.keys);
+        let opened = keys.and_then(|keys| Session::open_from_workers(keys, &id.message(), sealed));
+        match opened {
+            Some((session, with_first_key)) => {
+                Turn::Renewed(Rc::new(Live::new(session, with_first_key, &self.config)))
+            }
+            None => Turn::Failed,
+        }
+    }
+
+    fn call_for_turn(
         &mut self,
         host: &mut dyn Host,
-        key: TurnKey,
+        id: TurnId,
         live: &Rc<Live>,
-    ) -> Result<(), Refusal> {
-        if self.turns.0.len() >= TURNS_LIMIT {
-            return Err(Refusal::Busy);
-        }
-        let call = self
-            .provider
-            .metadata()
-            .zip(live.session.refresh_token.as_ref())
-            .and_then(|(metadata, refresh_token)| {
+        lease: Option<u64>,
+    ) {
+        self.turns.begin(id, Rc::clone(live), lease, host.now());
+        let call = self.provider.metadata().zip(live.session.refresh_token.as_ref()).and_then(
+            |(metadata, refresh_token)| {
                 let (provider, client) = (&self.config.provider, &self.config.client);
                 token_endpoint::refresh_call(provider, client, metadata, refresh_token)
-            })
-            .ok_or(Refusal::ProviderUnavailable)?;
-        match host.dispatch(&call) {
-            Ok(id) => {
-                self.flights.insert(id, Flight::Refresh(key));
-                self.turns.set(key, Turn::Calling(Rc::clone(live)), host.now());
-                Ok(())
+            },
+        );
+        match call.and_then(|call| host.dispatch(&call).ok()) {
+            Some(call) => {
+                self.flights.insert(call, Flight::Refresh(id));
             }
-            Err(_) => {
-                self.turns.set(key, Turn::Failed, host.now());
-                Err(Refusal::ProviderUnavailable)
-            }
+            None => self.settle(host, id, Turn::Failed),
+        }
+    }
+
+    /// How long another worker waits before it takes a turn over: one call, and a little.
+    fn lease(&self) -> Duration {
+        self.config.provider.timeout.saturating_add(Duration::from_secs(1))
+    }
+
+    /// Books the outcome, and tells the other workers.
+    fn settle(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {
+        let outcome = match &turn {
+            Turn::Renewed(live) => self.sealed(host, &id, live),
+            Turn::Failed => Outcome::Failed,
+            // The refresh token is spent: for the others there is only a new login.
+            _ => Outcome::Ended,
+        };
+        let stands = match self.turns.lease(&id) {
+            Some(_) => self.cells.publish(host, &id, &outcome),
+            None => Claim::Alone,
+        };
+        let turn = match stands {
+            // A logout wins, and so does the success of whoever had the turn before.
+            Claim::Ended if matches!(turn, Turn::Renewed(_)) => Turn::Ended,
+            Claim::Done(sealed) if !matches!(turn, Turn::Renewed(_)) => self.opened(&id, &sealed),
+            _ => turn,
+        };
+        self.turns.set(id, turn, host.now());
+    }
+
+    fn sealed(&self, host: &mut dyn Host, id: &TurnId, live: &Live) -> Outcome {
+        let keys = self.config.session.as_ref().map(|settings| &settings.keys);
+        let sealed = keys.map(|keys| live.session.seal_for_workers(keys, &id.message(), host));
+        match sealed {
+            Some(Ok(sealed)) => Outcome::Done(sealed),
+            // Without randomness the others can not be told; for them it failed.
+            Some(Err(_)) | None => Outcome::Failed,
         }
     }
 
@@ -189,55 +163,80 @@ impl Worker {
     pub(super) fn refresh_answered(
         &mut self,
         host: &mut dyn Host,
-        key: TurnKey,
+        id: TurnId,
         answer: Result<TokenAnswer, TokenError>,
     ) {
         // A logout in the meantime wins: the answer does not bring the session back.
-        let Some((_, Turn::Calling(live))) = self.turns.0.get(&key) else { return };
+        let Some(Turn::Calling(live)) = self.turns.get(&id) else { return };
         let live = Rc::clone(live);
         let turn = match answer {
-            Ok(answer) => self.renew(host, live, answer, true),
+            Ok(answer) => self.renew(host, &id, live, answer, true),
             Err(error) if error.invalid_grant() => {
-                host.log(Level::Info, "decision=session_over reason=\"the provider answered the refresh with invalid_grant\"");
+                let reason = "the provider answered the refresh with invalid_grant";
+                host.log(Level::Info, &format!("decision=session_over reason={reason:?}"));
                 Turn::Ended
             }
             Err(error) => {
-                host.log(Level::Warn, &format!("decision=refresh_failed reason=\"{error}\""));
+                let reason = error.to_string();
+                host.log(Level::Warn, &format!("decision=refresh_failed reason={reason:?}"));
                 Turn::Failed
             }
         };
-        self.turns.set(key, turn, host.now());
+        self.book(host, id, turn);
+    }
+
+    fn book(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {
+        if turn.under_way() {
+            self.turns.set(id, turn, host.now());
+        } else {
+            self.settle(host, id, turn);
+        }
     }
 
     /// Newer keys came, or did not: turns that waited for them are judged for good.
     /// Gives the turns that are settled by it.
-    pub(super) fn settle_turns(&mut self, host: &mut dyn Host) -> Vec<TurnKey> {
-        let awaiting = |turn: &Turn| matches!(turn, Turn::AwaitingKeys(..));
-        let keys: Vec<TurnKey> = self
-            .turns
-            .0
-            .iter()
-            .filter(|(_, (_, turn))| awaiting(turn))
-            .map(|(key, _)| *key)
-            .collect();
-        for key in &keys {
-            if let Some((_, Turn::AwaitingKeys(live, answer))) = self.turns.0.remove(key) {
-                let turn = self.renew(host, live, answer, false);
-                self.turns.set(*key, turn, host.now());
+    pub(super) fn settle_turns(&mut self, host: &mut dyn Host) -> Vec<TurnId> {
+        let waiting = self.turns.those(|turn| matches!(turn, Turn::AwaitingKeys(..)));
+        for id in &waiting {
+            let lease = self.turns.lease(id);
+            if let Some(Turn::AwaitingKeys(live, answer)) = self.turns.take(id) {
+                self.turns.begin(*id, Rc::clone(&live), lease, host.now());
+                let turn = self.renew(host, id, live, answer, false);
+                self.book(host, *id, turn);
             }
         }
-        keys
+        waiting
     }
 
-    /// Whether the turn still waits for an answer.
-    pub(super) fn turn_under_way(&self, key: &TurnKey) -> bool {
-        self.turns.0.get(key).is_some_and(|(_, turn)| turn.under_way())
+    /// Another worker has news of a turn, or it is time to look. Gives the streams that
+    /// may go on.
+    pub(super) fn look_elsewhere(&mut self, host: &mut dyn Host, id: TurnId) -> Vec<StreamId> {
+        let Some(Turn::Elsewhere(live)) = self.turns.get(&id) else { return Vec::new() };
+        let live = Rc::clone(live);
+        if self
+            .waiters
+            .those(|waiting| matches!(waiting, Waiting::Refresh(other) if *other == id))
+            .is_empty()
+        {
+            // Nobody here needs it any more; who comes later asks again.
+            self.turns.take(&id);
+            return Vec::new();
+        }
+        self.turns.take(&id);
+        self.take_turn(host, id, &live);
+        self.settled(&[id])
+    }
+
+    /// The turns of other workers that are waited for here.
+    pub(super) fn turns_elsewhere(&self) -> Vec<TurnId> {
+        self.turns.those(|turn| matches!(turn, Turn::Elsewhere(_)))
     }
 
     /// New tokens are judged like those of a login (OIDC Core 12.2 for the ID token).
     fn renew(
         &mut self,
         host: &mut dyn Host,
+        id: &TurnId,
         live: Rc<Live>,
         answer: TokenAnswer,
         may_wait: bool,
@@ -251,13 +250,17 @@ impl Worker {
                 match self.provider.want_keys(host.now()) {
                     KeysWanted::Fetching => {
                         self.fetch_due(host);
+                        if let Some(nonce) = self.turns.lease(id) {
+                            self.cells.extend(host, id, nonce, self.lease());
+                        }
                         Turn::AwaitingKeys(live, answer)
                     }
                     KeysWanted::Throttled => Turn::Refused(refusal),
                 }
             }
             Err(refusal) => {
-                host.log(Level::Warn, &format!("decision=refresh_refused reason=\"{refusal}\""));
+                let reason = refusal.to_string();
+                host.log(Level::Warn, &format!("decision=refresh_refused reason={reason:?}"));
                 Turn::Refused(refusal)
             }
         }

@@ -8,9 +8,9 @@ use crate::wire::Timestamp;
 use super::Step;
 use super::callback::Exchanging;
 use super::host::{Host, StreamId};
-use super::refresh::TurnKey;
 use super::refusal::Refusal;
 use super::request::Request;
+use super::turns::TurnId;
 use super::worker::Worker;
 
 /// Most requests that wait at once on one worker; more are told to come again.
@@ -26,7 +26,7 @@ pub(super) enum Waiting {
     /// Its own code exchange.
     Exchange(Exchanging),
     /// A refresh, which may be another request's.
-    Refresh(TurnKey),
+    Refresh(TurnId),
 }
 
 /// A stream that waits.

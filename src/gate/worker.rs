@@ -12,10 +12,11 @@ use crate::session::{Cache, Cookies, Jar};
 use super::callback::Exchanging;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
-use super::refresh::{TurnKey, Turns};
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::{Arrival, Request};
+use super::shared::Cells;
+use super::turns::{Turn, TurnId, Turns};
 use super::wait::{Waiters, Waiting};
 use super::{Step, log};
 
@@ -32,7 +33,7 @@ pub(super) enum Flight {
     /// A code exchange, for one stream.
     Exchange(StreamId),
     /// A refresh, for everyone who has this refresh token.
-    Refresh(TurnKey),
+    Refresh(TurnId),
 }
 
 /// The gate on one worker thread.
@@ -48,6 +49,7 @@ pub struct Worker {
     pub(super) flights: BTreeMap<CallId, Flight>,
     pub(super) waiters: Waiters,
     pub(super) turns: Turns,
+    pub(super) cells: Cells,
 }
 
 impl Worker {
@@ -64,6 +66,7 @@ impl Worker {
             flights: BTreeMap::new(),
             waiters: Waiters::default(),
             turns: Turns::default(),
+            cells: Cells::new(&config),
             config,
         }
     }
@@ -139,7 +142,22 @@ impl Worker {
         self.fetch_due(host);
         let now = host.now();
         self.turns.sweep(now);
-        self.waiters.overdue(now, self.patience())
+        // Wakes are not lost; this is for the worker that died before it could wake anyone.
+        let mut streams = Vec::new();
+        for id in self.turns_elsewhere() {
+            streams.extend(self.look_elsewhere(host, id));
+        }
+        for stream in self.waiters.overdue(now, self.patience()) {
+            if !streams.contains(&stream) {
+                streams.push(stream);
+            }
+        }
+        streams
+    }
+
+    /// Another worker of this process has news. Gives the streams that may go on.
+    pub fn woken(&mut self, host: &mut dyn Host, message: &[u8]) -> Vec<StreamId> {
+        TurnId::of_message(message).map(|id| self.look_elsewhere(host, id)).unwrap_or_default()
     }
 
     /// A stream is gone. Calls that it asked for go on: their answers may be for others.
@@ -215,9 +233,11 @@ impl Worker {
     }
 
     /// The streams that waited for these turns, where they are over.
-    fn settled(&self, keys: &[TurnKey]) -> Vec<StreamId> {
+    pub(super) fn settled(&self, turns: &[TurnId]) -> Vec<StreamId> {
         self.waiters.those(|waiting| match waiting {
-            Waiting::Refresh(key) => keys.contains(key) && !self.turn_under_way(key),
+            Waiting::Refresh(id) => {
+                turns.contains(id) && !self.turns.get(id).is_some_and(Turn::under_way)
+            }
             _ => false,
         })
     }

@@ -8,7 +8,7 @@ use std::alloc::Layout;
 
 /// The host's answer to a call of ours was not "Ok".
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct HostError(#[allow(dead_code, reason = "shown by Debug")] u32);
+pub(super) struct HostError(u32);
 
 /// What a callback tells the host to do with the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +54,8 @@ pub(super) enum Buffer {
     PluginConfiguration = 7,
 }
 
+const NOT_FOUND: u32 = 1;
+const CAS_MISMATCH: u32 = 8;
 const REQUEST_STREAM: u32 = 0;
 const NO_GRPC_STATUS: i32 = -1;
 
@@ -110,6 +112,23 @@ unsafe extern "C" {
         timeout: u32,
         call: *mut u32,
     ) -> u32;
+    fn proxy_get_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+        version: *mut u32,
+    ) -> u32;
+    fn proxy_set_shared_data(
+        key: *const u8,
+        key_size: usize,
+        value: *const u8,
+        value_size: usize,
+        version: u32,
+    ) -> u32;
+    fn proxy_register_shared_queue(name: *const u8, name_size: usize, queue: *mut u32) -> u32;
+    fn proxy_enqueue_shared_queue(queue: u32, message: *const u8, size: usize) -> u32;
+    fn proxy_dequeue_shared_queue(queue: u32, message: *mut *mut u8, size: *mut usize) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
         name_size: usize,
@@ -305,6 +324,54 @@ pub(super) fn call(
         )
     })?;
     Ok(call)
+}
+
+/// What stands under a key that all workers share, and its version.
+pub(super) fn shared_data(key: &str) -> Result<Option<(HostBytes, u32)>, HostError> {
+    let mut version = 0;
+    // SAFETY: see the module.
+    let found = HostBytes::from_call(|bytes, size| unsafe {
+        proxy_get_shared_data(key.as_ptr(), key.len(), bytes, size, &raw mut version)
+    });
+    match found {
+        Ok(bytes) => Ok(Some((bytes, version))),
+        Err(HostError(NOT_FOUND)) => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes under a key that all workers share, if its version is still `version`; false if
+/// it is not. What versions mean where nothing stands differs between hosts.
+pub(super) fn set_shared_data(key: &str, value: &[u8], version: u32) -> Result<bool, HostError> {
+    // SAFETY: see the module.
+    let status = unsafe {
+        proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), version)
+    };
+    match check(status) {
+        Ok(()) => Ok(true),
+        Err(HostError(CAS_MISMATCH)) => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A queue that wakes this plugin; its number is good in every worker.
+pub(super) fn register_queue(name: &str) -> Result<u32, HostError> {
+    let mut queue = 0;
+    // SAFETY: see the module.
+    check(unsafe { proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut queue) })?;
+    Ok(queue)
+}
+
+/// Puts a message into a queue. It must not be empty: that reads as no message.
+pub(super) fn enqueue(queue: u32, message: &[u8]) -> Result<(), HostError> {
+    // SAFETY: see the module.
+    check(unsafe { proxy_enqueue_shared_queue(queue, message.as_ptr(), message.len()) })
+}
+
+/// Takes a message out of a queue; an error where there is none.
+pub(super) fn dequeue(queue: u32) -> Result<HostBytes, HostError> {
+    // SAFETY: see the module.
+    HostBytes::from_call(|bytes, size| unsafe { proxy_dequeue_shared_queue(queue, bytes, size) })
 }
 
 /// Calls a function that only this kind of host has.

@@ -3,13 +3,16 @@
 use std::time::Duration;
 
 use crate::crypto::{Entropy, NoEntropy};
-use crate::gate::{CallId, Host, Level, NotSent};
+use crate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
 use crate::jose::SignatureBackend;
 use crate::provider::HttpCall;
-use crate::wire::Timestamp;
+use crate::wire::{Timestamp, base64url};
 
 use super::signatures::HostSignatures;
 use super::{abi, map};
+
+/// The version that no value has, so that only an absent key can be written with it.
+const CREATE: u32 = u32::MAX;
 
 /// The host, for one event of the plugin `root`.
 pub(super) struct ThisHost<'a> {
@@ -18,7 +21,21 @@ pub(super) struct ThisHost<'a> {
     current: u32,
     now: Timestamp,
     log_level: u32,
+    queue: Option<u32>,
     signatures: &'a HostSignatures,
+}
+
+/// Registers a queue of this worker's own. Its name is random: of several workers with one
+/// name only the last would be woken. `None` where the host has no queues.
+pub(super) fn register_queue() -> Option<u32> {
+    let mut random = [0; 16];
+    fill(&mut random).ok()?;
+    abi::register_queue(&format!("oidc-gate/{}", base64url::encode(&random))).ok()
+}
+
+#[allow(clippy::disallowed_methods, reason = "this is the one place")]
+fn fill(bytes: &mut [u8]) -> Result<(), NoEntropy> {
+    getrandom::fill(bytes).map_err(|_| NoEntropy)
 }
 
 impl<'a> ThisHost<'a> {
@@ -27,9 +44,10 @@ impl<'a> ThisHost<'a> {
         root: u32,
         current: u32,
         log_level: u32,
+        queue: Option<u32>,
         signatures: &'a HostSignatures,
     ) -> Self {
-        Self { root, current, now: now(), log_level, signatures }
+        Self { root, current, now: now(), log_level, queue, signatures }
     }
 }
 
@@ -42,9 +60,8 @@ fn now() -> Timestamp {
 }
 
 impl Entropy for ThisHost<'_> {
-    #[allow(clippy::disallowed_methods, reason = "this is the one place")]
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        getrandom::fill(bytes).map_err(|_| NoEntropy)
+        fill(bytes)
     }
 }
 
@@ -66,6 +83,34 @@ impl Host for ThisHost<'_> {
             (Ok(id), Ok(())) => Ok(CallId(id)),
             _ => Err(NotSent),
         }
+    }
+
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, NoSharedData> {
+        let found = abi::shared_data(key).map_err(|_| NoSharedData)?;
+        Ok(found.map(|(bytes, version)| (bytes.as_slice().to_vec(), version)))
+    }
+
+    fn share(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, NoSharedData> {
+        let write = |version| abi::set_shared_data(key, value, version).map_err(|_| NoSharedData);
+        match expected {
+            Expected::Version(version) => write(version),
+            Expected::Absent if write(CREATE)? => Ok(true),
+            // Some hosts create with version 0 instead, which in Envoy would overwrite: so
+            // only where there is still nothing, and `CREATE` has just been refused.
+            Expected::Absent => match self.shared(key)? {
+                None => write(0),
+                Some(_) => Ok(false),
+            },
+        }
+    }
+
+    fn queue(&self) -> Option<u32> {
+        self.queue
+    }
+
+    fn wake(&mut self, queue: u32, message: &[u8]) {
+        // A worker that is gone needs no waking.
+        let _ = abi::enqueue(queue, message);
     }
 
     fn signatures(&self) -> &dyn SignatureBackend {

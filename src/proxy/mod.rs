@@ -57,6 +57,12 @@ extern "C" fn proxy_on_tick(context: u32) {
     root::tick(context);
 }
 
+/// Another worker has put a message into a queue of this one.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_queue_ready(context: u32, queue: u32) {
+    root::woken(context, queue);
+}
+
 /// A call was answered, or failed.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_http_call_response(

@@ -13,6 +13,9 @@ const TICK: u32 = 200;
 /// Most of a configuration that is read, in bytes.
 const CONFIGURATION_LIMIT: usize = 1024 * 1024;
 
+/// Most messages of other workers that are read in one go.
+const MESSAGES_LIMIT: usize = 1_000;
+
 /// Most of a provider's answer that is copied, in bytes; its readers allow less.
 const BODY_LIMIT: usize = 1024 * 1024;
 
@@ -50,6 +53,18 @@ pub(super) fn tick(plugin: u32) {
         vm.of_plugin(plugin, |worker, host| worker.tick(host))
     });
     resume(plugin, streams.flatten().unwrap_or_default());
+}
+
+/// Other workers have news.
+pub(super) fn woken(plugin: u32, queue: u32) {
+    // One callback per message, but whoever comes first may take them all.
+    for _ in 0..MESSAGES_LIMIT {
+        let Ok(message) = abi::dequeue(queue) else { return };
+        let streams = vm::with(|vm| {
+            vm.of_plugin(plugin, |worker, host| worker.woken(host, message.as_slice()))
+        });
+        resume(plugin, streams.flatten().unwrap_or_default());
+    }
 }
 
 /// A call was answered, or failed: a failure is no headers at all, or a synthetic 503 or 504.

@@ -8,7 +8,7 @@ use crate::gate::{Host, StreamId, Worker};
 use crate::http::HeaderValue;
 
 use super::abi;
-use super::host::ThisHost;
+use super::host::{self, ThisHost};
 use super::signatures::HostSignatures;
 
 /// A plugin that was configured.
@@ -16,6 +16,8 @@ struct Plugin {
     worker: Worker,
     log_level: u32,
     signatures: Rc<HostSignatures>,
+    /// Under which number other workers wake it.
+    queue: Option<u32>,
 }
 
 /// What is remembered of a stream.
@@ -46,7 +48,9 @@ impl Vm {
     /// A plugin has a configuration: its first, or another one.
     pub(super) fn configured(&mut self, plugin: u32, worker: Worker) {
         let signatures = Rc::new(HostSignatures::probe());
-        self.plugins.insert(plugin, Plugin { worker, log_level: abi::log_level(), signatures });
+        let queue = host::register_queue();
+        let log_level = abi::log_level();
+        self.plugins.insert(plugin, Plugin { worker, log_level, signatures, queue });
     }
 
     /// A stream of `plugin` begins.
@@ -95,7 +99,7 @@ impl Vm {
     ) -> Option<T> {
         let plugin = self.plugins.get_mut(&root)?;
         let signatures = Rc::clone(&plugin.signatures);
-        let mut host = ThisHost::new(root, current, plugin.log_level, &signatures);
+        let mut host = ThisHost::new(root, current, plugin.log_level, plugin.queue, &signatures);
         Some(action(&mut plugin.worker, &mut host))
     }
 

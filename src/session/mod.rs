@@ -14,6 +14,7 @@
 pub mod cache;
 mod chunks;
 mod cookies;
+mod handover;
 mod jar;
 mod live;
 mod record;

@@ -1,0 +1,203 @@
+//! Two workers and one memory: who gets the turn, and what the other hears.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::crypto::{Entropy, NoEntropy};
+use crate::jose::{PureRust, SignatureBackend};
+use crate::provider::HttpCall;
+
+use super::*;
+use crate::gate::{CallId, Level, NotSent};
+
+const LEASE: Duration = Duration::from_secs(6);
+const ID: TurnId = TurnId { session: [7; 16], token: [1; 32] };
+
+#[derive(Default)]
+struct Memory {
+    values: BTreeMap<String, (Vec<u8>, u32)>,
+    version: u32,
+    woken: Vec<(u32, Vec<u8>)>,
+    /// Writes that another worker gets in before.
+    races: usize,
+}
+
+struct Worker {
+    memory: Rc<RefCell<Memory>>,
+    queue: Option<u32>,
+    now: Timestamp,
+    random: u8,
+}
+
+impl Entropy for Worker {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        self.random += 1;
+        bytes.fill(self.random);
+        Ok(())
+    }
+}
+
+impl Host for Worker {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+    fn dispatch(&mut self, _: &HttpCall) -> Result<CallId, NotSent> {
+        Err(NotSent)
+    }
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, NoSharedData> {
+        Ok(self.memory.borrow().values.get(key).cloned())
+    }
+    fn share(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, NoSharedData> {
+        let mut memory = self.memory.borrow_mut();
+        if memory.races > 0 {
+            memory.races -= 1;
+            return Ok(false);
+        }
+        let found = match memory.values.get(key) {
+            Some((_, version)) => Expected::Version(*version),
+            None => Expected::Absent,
+        };
+        if found == expected {
+            memory.version += 1;
+            let version = memory.version;
+            memory.values.insert(key.to_owned(), (value.to_vec(), version));
+        }
+        Ok(found == expected)
+    }
+    fn queue(&self) -> Option<u32> {
+        self.queue
+    }
+    fn wake(&mut self, queue: u32, message: &[u8]) {
+        self.memory.borrow_mut().woken.push((queue, message.to_vec()));
+    }
+    fn signatures(&self) -> &dyn SignatureBackend {
+        &PureRust
+    }
+    fn logs(&self, _: Level) -> bool {
+        false
+    }
+    fn log(&mut self, _: Level, _: &str) {}
+}
+
+fn workers() -> (Cells, Worker, Worker, Rc<RefCell<Memory>>) {
+    let memory = Rc::new(RefCell::new(Memory::default()));
+    let worker = |queue| Worker {
+        memory: Rc::clone(&memory),
+        queue: Some(queue),
+        now: Timestamp::from_seconds(1_000),
+        random: u8::try_from(queue).unwrap(),
+    };
+    (Cells { prefix: "test/".to_owned() }, worker(10), worker(20), Rc::clone(&memory))
+}
+
+fn nonce_of(claim: Claim) -> u64 {
+    match claim {
+        Claim::Mine(nonce) => nonce,
+        other => panic!("not the turn: {other:?}"),
+    }
+}
+
+#[test]
+fn one_worker_gets_the_turn_and_the_other_is_woken_with_the_outcome() {
+    let (cells, mut one, mut two, memory) = workers();
+    nonce_of(cells.claim(&mut one, &ID, LEASE));
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
+    cells.publish(&mut one, &ID, &Outcome::Done(b"sealed".to_vec()));
+    assert_eq!(memory.borrow().woken, [(20, ID.message())], "woken once");
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Done(b"sealed".to_vec()));
+}
+
+#[test]
+fn the_old_cookie_finds_the_new_session_for_a_minute() {
+    let (cells, mut one, mut two, _) = workers();
+    nonce_of(cells.claim(&mut one, &ID, LEASE));
+    cells.publish(&mut one, &ID, &Outcome::Done(b"sealed".to_vec()));
+    two.now = two.now.plus(Duration::from_secs(59));
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Done(b"sealed".to_vec()));
+    two.now = two.now.plus(Duration::from_secs(1));
+    nonce_of(cells.claim(&mut two, &ID, LEASE));
+}
+
+#[test]
+fn a_worker_that_died_holds_the_session_up_no_longer_than_its_lease() {
+    let (cells, mut one, mut two, _) = workers();
+    nonce_of(cells.claim(&mut one, &ID, LEASE));
+    two.now = two.now.plus(Duration::from_millis(5_999));
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
+    two.now = two.now.plus(Duration::from_millis(1));
+    nonce_of(cells.claim(&mut two, &ID, LEASE));
+}
+
+#[test]
+fn a_holder_that_needs_more_time_keeps_its_turn() {
+    let (cells, mut one, mut two, _) = workers();
+    let nonce = nonce_of(cells.claim(&mut one, &ID, LEASE));
+    one.now = one.now.plus(Duration::from_secs(5));
+    cells.extend(&mut one, &ID, nonce, LEASE);
+    cells.extend(&mut one, &ID, nonce + 1, Duration::from_secs(200));
+    two.now = two.now.plus(Duration::from_secs(10));
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
+    two.now = two.now.plus(Duration::from_secs(1));
+    nonce_of(cells.claim(&mut two, &ID, LEASE));
+}
+
+#[test]
+fn a_logout_wins_over_a_refresh_that_is_under_way_or_done() {
+    let (cells, mut one, mut two, memory) = workers();
+    let other = TurnId { token: [2; 32], ..ID };
+    let stranger = TurnId { session: [7, 7, 9, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7], ..ID };
+    nonce_of(cells.claim(&mut one, &other, LEASE));
+    cells.publish(&mut one, &other, &Outcome::Done(b"sealed".to_vec()));
+    nonce_of(cells.claim(&mut one, &stranger, LEASE));
+    nonce_of(cells.claim(&mut one, &ID, LEASE));
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
+    cells.end(&mut two, ID.session);
+    assert_eq!(memory.borrow().woken, [(20, ID.message())]);
+    let stands = cells.publish(&mut one, &ID, &Outcome::Done(b"too late".to_vec()));
+    assert_eq!(stands, Claim::Ended);
+    for turn in [ID, other, TurnId { token: [3; 32], ..ID }] {
+        assert_eq!(cells.claim(&mut one, &turn, LEASE), Claim::Ended);
+    }
+    assert_eq!(cells.claim(&mut two, &stranger, LEASE), Claim::Elsewhere, "another session");
+}
+
+#[test]
+fn a_success_is_told_even_when_the_lease_was_taken_over_and_a_failure_never_replaces_it() {
+    let (cells, mut one, mut two, _) = workers();
+    nonce_of(cells.claim(&mut one, &ID, LEASE));
+    one.now = one.now.plus(LEASE);
+    two.now = one.now;
+    nonce_of(cells.claim(&mut two, &ID, LEASE));
+    cells.publish(&mut one, &ID, &Outcome::Done(b"sealed".to_vec()));
+    let stands = cells.publish(&mut two, &ID, &Outcome::Failed);
+    assert_eq!(stands, Claim::Done(b"sealed".to_vec()));
+    assert_eq!(cells.publish(&mut two, &ID, &Outcome::Ended), Claim::Done(b"sealed".to_vec()));
+}
+
+#[test]
+fn a_failure_keeps_others_from_calling_for_a_second() {
+    let (cells, mut one, mut two, _) = workers();
+    nonce_of(cells.claim(&mut one, &ID, LEASE));
+    cells.publish(&mut one, &ID, &Outcome::Failed);
+    assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Failed);
+    two.now = two.now.plus(COOLDOWN);
+    nonce_of(cells.claim(&mut two, &ID, LEASE));
+}
+
+#[test]
+fn a_cell_that_others_change_is_tried_again_and_not_for_ever() {
+    let (cells, mut one, _, memory) = workers();
+    memory.borrow_mut().races = TRIES - 1;
+    nonce_of(cells.claim(&mut one, &ID, LEASE));
+    memory.borrow_mut().races = TRIES;
+    assert_eq!(cells.claim(&mut one, &TurnId { session: [8; 16], ..ID }, LEASE), Claim::Failed);
+}
+
+#[test]
+fn without_a_queue_or_shared_data_a_worker_is_alone() {
+    let (cells, mut one, _, _) = workers();
+    one.queue = None;
+    assert_eq!(cells.claim(&mut one, &ID, LEASE), Claim::Alone);
+}

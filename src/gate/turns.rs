@@ -1,0 +1,162 @@
+//! Turns at refreshing, as this worker sees them.
+//!
+//! Providers that rotate refresh tokens take a second use for theft and end the session,
+//! the winner's new token included. So a turn is booked under the digest of the refresh
+//! token itself, and its outcome is remembered for a while: requests that are still on
+//! their way with the old cookie get the new session, not a second call.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::crypto::digest::sha256;
+use crate::provider::TokenAnswer;
+use crate::session::Session;
+use crate::token::Refusal;
+use crate::wire::Timestamp;
+
+use super::identity::Live;
+use super::shared::{COOLDOWN, MEMORY};
+
+/// Most turns that are in the book of one worker; the oldest outcome makes room.
+const TURNS_LIMIT: usize = 4_096;
+
+/// Which refresh: of which session, with which refresh token (its SHA-256).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct TurnId {
+    pub(super) session: [u8; 16],
+    pub(super) token: [u8; 32],
+}
+
+impl TurnId {
+    /// The turn at which `session` would be refreshed; `None` without a refresh token.
+    pub(super) fn of(session: &Session) -> Option<Self> {
+        let token = session.refresh_token.as_ref()?.expose();
+        Some(Self { session: session.id, token: sha256(token.as_bytes()) })
+    }
+
+    /// How a worker is told of it.
+    pub(super) fn message(&self) -> Vec<u8> {
+        [self.session.as_slice(), &self.token].concat()
+    }
+
+    /// What a worker was told of.
+    pub(super) fn of_message(message: &[u8]) -> Option<Self> {
+        let (session, token) = message.split_first_chunk()?;
+        Some(Self { session: *session, token: *token.as_array()? })
+    }
+}
+
+/// What is known of a turn.
+#[derive(Debug)]
+pub(super) enum Turn {
+    /// The token endpoint was asked.
+    Calling(Rc<Live>),
+    /// It has answered with a key that was not known; newer keys were asked for.
+    AwaitingKeys(Rc<Live>, TokenAnswer),
+    /// Another worker has the turn.
+    Elsewhere(Rc<Live>),
+    /// The session goes on with these tokens.
+    Renewed(Rc<Live>),
+    /// The provider says that it is over, or the user logged out.
+    Ended,
+    /// New tokens came and one of them was refused.
+    Refused(Refusal),
+    /// No answer that is worth anything: the session stays as it is.
+    Failed,
+}
+
+/// A turn in the book of this worker.
+#[derive(Debug)]
+pub(super) struct Booked {
+    at: Timestamp,
+    /// Under which nonce the lease stands in the process's memory, if it does.
+    lease: Option<u64>,
+    turn: Turn,
+}
+
+/// The turns of this worker.
+#[derive(Debug, Default)]
+pub(super) struct Turns(BTreeMap<TurnId, Booked>);
+
+impl Turns {
+    /// Books a turn, or what became of it. The lease stays as it was.
+    pub(super) fn set(&mut self, id: TurnId, turn: Turn, now: Timestamp) {
+        let lease = self.0.get(&id).and_then(|booked| booked.lease);
+        self.0.insert(id, Booked { at: now, lease, turn });
+    }
+
+    /// Books a turn of this worker's own.
+    pub(super) fn begin(&mut self, id: TurnId, live: Rc<Live>, lease: Option<u64>, now: Timestamp) {
+        self.0.insert(id, Booked { at: now, lease, turn: Turn::Calling(live) });
+    }
+
+    /// What is known of a turn.
+    pub(super) fn get(&self, id: &TurnId) -> Option<&Turn> {
+        self.0.get(id).map(|booked| &booked.turn)
+    }
+
+    /// The nonce of this worker's lease.
+    pub(super) fn lease(&self, id: &TurnId) -> Option<u64> {
+        self.0.get(id).and_then(|booked| booked.lease)
+    }
+
+    /// Takes a turn out of the book.
+    pub(super) fn take(&mut self, id: &TurnId) -> Option<Turn> {
+        self.0.remove(id).map(|booked| booked.turn)
+    }
+
+    /// The turns of which `which` is true.
+    pub(super) fn those(&self, which: impl Fn(&Turn) -> bool) -> Vec<TurnId> {
+        self.0.iter().filter(|(_, booked)| which(&booked.turn)).map(|(id, _)| *id).collect()
+    }
+
+    /// Makes room for one more; false where every turn is still under way.
+    pub(super) fn make_room(&mut self) -> bool {
+        if self.0.len() < TURNS_LIMIT {
+            return true;
+        }
+        let over = self.0.iter().filter(|(_, booked)| !booked.turn.under_way());
+        let oldest = over.min_by_key(|(_, booked)| booked.at).map(|(id, _)| *id);
+        oldest.is_some_and(|id| self.0.remove(&id).is_some())
+    }
+
+    /// Ends the session for every request of this worker: also for those that carry an
+    /// older cookie of it, and whatever call is still under way.
+    pub(super) fn end(&mut self, live: &Live, now: Timestamp) {
+        let session = live.session.id;
+        for (_, booked) in self.0.iter_mut().filter(|(id, _)| id.session == session) {
+            (booked.at, booked.turn) = (now, Turn::Ended);
+        }
+        if let Some(id) = live.turn {
+            self.set(id, Turn::Ended, now);
+        }
+    }
+
+    /// Whether the session was ended here a moment ago.
+    pub(super) fn ended(&self, live: &Live) -> bool {
+        let turn = live.turn.and_then(|id| self.get(&id));
+        matches!(turn, Some(Turn::Ended))
+    }
+
+    /// Forgets what is no longer of use. A clock that was set back must not keep it.
+    pub(super) fn sweep(&mut self, now: Timestamp) {
+        self.0.retain(|_, booked| {
+            let young = |limit| now.since(booked.at) <= limit && now >= booked.at;
+            match booked.turn {
+                // The call's own time limit ends these.
+                Turn::Calling(_) | Turn::AwaitingKeys(..) => true,
+                Turn::Failed => young(COOLDOWN),
+                Turn::Elsewhere(_) | Turn::Renewed(_) | Turn::Ended | Turn::Refused(_) => {
+                    young(MEMORY)
+                }
+            }
+        });
+    }
+}
+
+impl Turn {
+    /// Whether an outcome is still to come.
+    pub(super) const fn under_way(&self) -> bool {
+        matches!(self, Self::Calling(_) | Self::AwaitingKeys(..) | Self::Elsewhere(_))
+    }
+}
