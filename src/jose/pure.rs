@@ -1,7 +1,7 @@
 //! Signatures checked in this program, with jwt-simple's keys and what they are made of.
 
 use jwt_simple::algorithms::RSAPublicKey;
-use p256::ecdsa::signature::Verifier as _;
+use p256::ecdsa::signature::hazmat::PrehashVerifier as _;
 use superboring::hash::MessageDigest;
 use superboring::pkey::PKey;
 use superboring::rsa::Padding;
@@ -9,6 +9,7 @@ use superboring::sign::Verifier;
 
 use super::jwk::Material;
 use super::{Algorithm, PublicKey, SignatureBackend, Verdict};
+use crate::crypto::digest::{sha256, sha384};
 
 /// The backend that is always there and knows every [`Algorithm`]; never [`Verdict::Unsupported`].
 #[derive(Debug, Clone, Copy, Default)]
@@ -25,12 +26,13 @@ impl SignatureBackend for PureRust {
         let right = key.suits(algorithm)
             && match key.material() {
                 Material::Rsa(key) => rsa(algorithm, key, message, signature).unwrap_or(false),
-                // `from_slice` takes r || s only, each from 1 to the curve's order.
+                // `from_slice` takes r || s only, each from 1 to the curve's order. The hash is
+                // the one of RFC 7518 section 3.4, by the code that hashes everything else here.
                 Material::P256(key) => p256::ecdsa::Signature::from_slice(signature)
-                    .and_then(|signature| key.as_ref().verify(message, &signature))
+                    .and_then(|signature| key.as_ref().verify_prehash(&sha256(message), &signature))
                     .is_ok(),
                 Material::P384(key) => p384::ecdsa::Signature::from_slice(signature)
-                    .and_then(|signature| key.as_ref().verify(message, &signature))
+                    .and_then(|signature| key.as_ref().verify_prehash(&sha384(message), &signature))
                     .is_ok(),
                 Material::Ed25519(key) => ed25519_compact::Signature::from_slice(signature)
                     .and_then(|signature| key.as_ref().verify(message, &signature))
