@@ -10,7 +10,7 @@ DENY := .tools/cargo-deny/bin/cargo-deny
 # Cargo.lock is part of the source: a build that would change it fails.
 CARGO := cargo --locked
 
-.PHONY: help toolchain envoy wasm run test keycloak browser bench lint deny check clean
+.PHONY: help toolchain envoy wasm run test keycloak browser bench docs lint deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -39,6 +39,9 @@ browser: wasm envoy ## the same flows in a real Chromium (Debian's chromium pack
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --release --package oidc-gate-e2e --features bench --bin bench
+
+docs: toolchain ## write the tables of docs/configuration.md anew, from the code
+	@UPDATE=1 $(CARGO) test --quiet --package oidc-gate --test docs the_reference_is_made_from_the_keys
 
 lint: toolchain ## format and clippy, natively and for wasm
 	@cargo fmt --all --check

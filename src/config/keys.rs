@@ -249,7 +249,7 @@ pub const KEYS: &[Key] = &[
         "upstream.authorization",
         Is("access_token"),
         "What goes upstream as `Authorization: Bearer`: `access_token`, `id_token`, or `none`. A \
-         client's own token that was verified goes on as it is, unless this is `none`.",
+         client's own token goes on with `access_token` alone, once it was verified.",
     ),
     key(
         "upstream.headers",
