@@ -118,7 +118,7 @@ pub const KEYS: &[Key] = &[
     ),
     key("client.dpop", Is("off"), "`off` only; `auto` and `required` are not supported yet."),
     key("client.userinfo", Is("false"), "`false` only; `true` is not supported yet."),
-    later("client.private_key", "For the methods `private_key_jwt` and `client_secret_jwt`."),
+    later("client.private_key", "The key of the method `private_key_jwt`."),
     key(
         "id_token.audiences",
         Means("`client.client_id` alone"),
