@@ -8,6 +8,7 @@
 //! envoy      starts Envoy, knows its port and its log, and at the end looks for signs of a dead filter
 //! http       one request, one answer, one connection: HTTP/1.1 by hand, HTTP/2 by hyper
 //! browser    cookies, redirects, forms, what a person does; page loads and fetch() as browsers mark them
+//! keycloak   a real Keycloak, shared by the tests of a binary, and what its administrator does
 //! process    a child process that cannot outlive the tests
 //! wait       conditions instead of sleeping
 //! ```
@@ -15,5 +16,6 @@
 pub mod browser;
 pub mod envoy;
 pub mod http;
+pub mod keycloak;
 pub mod process;
 pub mod wait;
