@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::wire::Timestamp;
 
 use super::Step;
+use super::callback::Exchanging;
 use super::host::{Host, StreamId};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -22,8 +23,10 @@ pub(super) enum Waiting {
     Provider,
     /// Newer keys, for a token whose key is not known.
     Keys,
-    /// A call to the token endpoint, which another request may have begun.
-    Turn(TurnId),
+    /// Its own code exchange.
+    Exchange(Exchanging),
+    /// A refresh, which may be another request's.
+    Refresh(TurnId),
 }
 
 /// A stream that waits.

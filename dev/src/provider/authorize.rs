@@ -97,7 +97,7 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
     request.redirect_uri = request.field("redirect_uri").unwrap_or_default().to_owned();
     if !is_allowed_redirect(&request.redirect_uri) {
         return Err(login_page::problem(&format!(
-            "The redirect_uri {:?} is not allowed: expected an address on http://127.0.0.1 or http://localhost.",
+            "The redirect_uri {:?} is not allowed: expected an address on 127.0.0.1 or localhost.",
             request.redirect_uri
         )));
     }
@@ -134,9 +134,10 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
     Ok(request)
 }
 
-/// Any address on this machine without a fragment: gates listen on free ports.
+/// Any address on this machine without a fragment: gates listen on free ports, some behind TLS.
 pub(super) fn is_allowed_redirect(uri: &str) -> bool {
-    let Some(rest) = uri.strip_prefix("http://") else { return false };
+    let rest = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://"));
+    let Some(rest) = rest else { return false };
     let authority = rest.split(['/', '?']).next().unwrap_or_default();
     let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
     ["127.0.0.1", "localhost"].contains(&host)
@@ -183,13 +184,13 @@ mod tests {
     #[test]
     fn only_addresses_on_this_machine_are_redirected_to() {
         for allowed in
-            ["http://127.0.0.1:10000/oauth2/callback", "http://localhost:1/x", "http://localhost/x"]
+            ["http://127.0.0.1:10000/oauth2/callback", "https://localhost:1/x", "http://localhost/x"]
         {
             assert!(is_allowed_redirect(allowed), "{allowed}");
         }
         for refused in [
             "",
-            "https://127.0.0.1/x",
+            "ftp://127.0.0.1/x",
             "http://127.0.0.1",
             "http://127.0.0.1.evil.example/x",
             "http://127.0.0.1@evil.example/x",

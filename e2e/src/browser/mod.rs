@@ -49,16 +49,14 @@ impl Browser {
         Self::speaking(Protocol::H1)
     }
 
-    /// A browser without cookies that speaks `protocol` to every server.
+    /// A browser without cookies that speaks `protocol` to the servers that it learns of.
     pub fn speaking(protocol: Protocol) -> Self {
         Self { jar: Jar::default(), protocol, hosts: HashMap::new() }
     }
 
-    /// This name (`app.example`, or with a port) is served at `address`, as a line in `/etc/hosts` would say.
-    #[must_use]
-    pub fn knows(mut self, authority: &str, address: SocketAddr) -> Self {
+    /// From now on this name (`app.example`, or with a port) is at `address`, as a line in `/etc/hosts` would say.
+    pub fn learn(&mut self, authority: &str, address: SocketAddr) {
         self.hosts.insert(authority.into(), address);
-        self
     }
 
     /// Opens a page and follows redirects. Panics on a loop.
@@ -89,8 +87,12 @@ impl Browser {
             request = request.header("x-forwarded-proto", "https");
         }
         request = request.host(&url.authority);
-        let address = self.address(&url.authority);
-        let mut connection = Connection::open(address, self.protocol)
+        // Servers that were not introduced, as the provider, are no part of the test: any protocol does for them.
+        let (address, protocol) = match self.hosts.get(&url.authority) {
+            Some(address) => (*address, self.protocol),
+            None => (loopback(&url.authority), Protocol::H1),
+        };
+        let mut connection = Connection::open(address, protocol)
             .unwrap_or_else(|problem| panic!("{} {}: {problem}", request.method, url.whole()));
         let answer = connection.send(&request);
         for line in answer.all("set-cookie") {
@@ -118,10 +120,13 @@ impl Browser {
         self.follow(url, answer)
     }
 
-    /// Opens a page that needs a login, logs in as `user` at the provider (user name and password are the same there),
-    /// and comes back.
+    /// Opens a page that needs a login, logs in as `user` at the provider (user name and password are the same there)
+    /// unless it knows the browser already, and comes back.
     pub fn login(&mut self, url: &str, user: &str) -> Page {
         let page = self.open(url);
+        if !Form::of(&page.answer.text()).is_some_and(|form| form.has("password")) {
+            return page;
+        }
         let back = self.submit(&page, &[("username", user), ("password", user)]);
         assert!(
             Form::of(&back.answer.text()).is_none_or(|form| !form.has("password")),
@@ -144,17 +149,13 @@ impl Browser {
         }
         Page { url, answer, trail }
     }
+}
 
-    fn address(&self, authority: &str) -> SocketAddr {
-        let known = self
-            .hosts
-            .get(authority)
-            .copied()
-            .or_else(|| authority.replace("localhost", "127.0.0.1").parse().ok());
-        known.unwrap_or_else(|| {
-            panic!("{authority} is unknown to this browser: tell it with knows()")
-        })
-    }
+/// The address of a name that means this machine.
+fn loopback(authority: &str) -> SocketAddr {
+    let address = authority.replace("localhost", "127.0.0.1").parse();
+    address
+        .unwrap_or_else(|_| panic!("{authority} is unknown to this browser: tell it with learn()"))
 }
 
 /// An http(s) URL, split: just enough for a browser in a test.

@@ -41,6 +41,8 @@ impl Builder {
             "normalize_path": !self.raw_paths,
             "merge_slashes": !self.raw_paths,
             "path_with_escaped_slashes_action": if self.raw_paths { "KEEP_UNCHANGED" } else { "UNESCAPE_AND_REDIRECT" },
+            // So that WebSocket handshakes reach the filter, instead of being refused before it.
+            "upgrade_configs": [{ "upgrade_type": "websocket" }],
             "http_filters": filters,
             "route_config": { "virtual_hosts": [{
                 "name": "app",

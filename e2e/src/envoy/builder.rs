@@ -48,7 +48,7 @@ impl Builder {
         self
     }
 
-    /// An environment variable of Envoy's, which the filter may read too.
+    /// An environment variable of Envoy's, which the filter may read too. Its value must never be logged.
     #[must_use]
     pub fn env(mut self, name: &str, value: &str) -> Self {
         self.environment.push((name.into(), value.into()));
@@ -109,20 +109,20 @@ impl Builder {
         command
             .arg("--config-path")
             .arg(&config)
-            .arg("--log-path")
-            .arg(log.path())
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(["--concurrency", &self.concurrency.to_string()])
             // The filter's own log at its most talkative: no secret may be in it.
-            .args(["--log-level", "info", "--component-log-level", "wasm:debug"])
+            .args(["--log-level", "warning", "--component-log-level", "wasm:debug"])
             .args(["--disable-hot-restart", "--drain-time-s", "1"])
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(fs::File::create(dir.join("stderr.txt")).expect("a file for its last words"));
+            // Not by --log-path: Envoy keeps the last seconds of such a file to itself when it is killed.
+            .stderr(fs::File::create(log.path()).expect("the log can be written"));
         let child = process::spawn(command).unwrap_or_else(|problem| panic!("Envoy: {problem}"));
-        let mut envoy = Envoy { child, dir, log, admin: UNKNOWN, address: UNKNOWN };
+        let secrets = self.environment.into_iter().map(|(_, value)| value).collect();
+        let mut envoy = Envoy { child, dir, log, secrets, admin: UNKNOWN, address: UNKNOWN };
 
         envoy.admin = envoy.wait_for("its admin address", |_| {
             fs::read_to_string(&admin_file).ok()?.trim().parse().ok()

@@ -43,11 +43,15 @@ impl Log {
         all[all.len().saturating_sub(lines)..].join("\n")
     }
 
-    /// Panics where a copy of the filter has died, or a token was logged.
-    pub fn assert_healthy(&self) {
+    /// Panics where a copy of the filter has died, or a token or one of `secrets` was logged.
+    pub fn assert_healthy(&self, secrets: &[String]) {
         for line in self.text().lines() {
             assert!(!DEATH.iter().any(|words| line.contains(words)), "the filter died: {line}");
             assert!(!line.contains(TOKEN), "a token was logged: {line}");
+            assert!(
+                !secrets.iter().any(|secret| line.contains(secret)),
+                "a secret was logged: {line}"
+            );
         }
     }
 }

@@ -6,7 +6,8 @@ mod log;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::Child;
+use std::process::{self, Child};
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, thread};
 
@@ -25,6 +26,7 @@ pub struct Envoy {
     child: Child,
     dir: PathBuf,
     log: Log,
+    secrets: Vec<String>,
     admin: SocketAddr,
     address: SocketAddr,
 }
@@ -47,6 +49,11 @@ impl Envoy {
     /// The URL of a path here.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Panics where the log shows that a copy of the filter died, or holds a token or secret. Done at the end too.
+    pub fn assert_healthy(&self) {
+        self.log.assert_healthy(&self.secrets);
     }
 
     /// What it has logged.
@@ -94,10 +101,7 @@ impl Envoy {
                 return Some(Ok(value));
             }
             let ended = self.child.try_wait().expect("a child can be asked").is_some();
-            ended.then(|| {
-                Err(self.log.text()
-                    + &fs::read_to_string(self.dir.join("stderr.txt")).unwrap_or_default())
-            })
+            ended.then(|| Err(self.log.text()))
         })
     }
 }
@@ -117,7 +121,7 @@ impl Drop for Envoy {
         }
         if self.address != UNKNOWN {
             assert!(ended.is_none(), "Envoy ended by itself ({ended:?}):\n{}", self.log.tail(40));
-            self.log.assert_healthy();
+            self.assert_healthy();
         }
         let _ = fs::remove_dir_all(&self.dir);
     }
@@ -155,11 +159,19 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate stands in the workspace")
 }
 
+/// A folder for one Envoy, below `target/`. Those of runs that are over and failed are removed first.
 fn fresh_dir() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let name =
-        format!("oidc-gate-e2e-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
-    let dir = env::temp_dir().join(name);
+    static BASE: LazyLock<PathBuf> = LazyLock::new(|| {
+        let all = root().join("target/e2e");
+        for run in fs::read_dir(&all).into_iter().flatten().flatten() {
+            if !Path::new("/proc").join(run.file_name()).exists() {
+                let _ = fs::remove_dir_all(run.path());
+            }
+        }
+        all.join(process::id().to_string())
+    });
+    let dir = BASE.join(NEXT.fetch_add(1, Ordering::Relaxed).to_string());
     fs::create_dir_all(&dir).unwrap_or_else(|problem| panic!("{}: {problem}", dir.display()));
     dir
 }

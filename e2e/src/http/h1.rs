@@ -53,7 +53,7 @@ fn head(request: &Request, address: SocketAddr) -> Vec<u8> {
 pub fn raw(address: SocketAddr, bytes: &[u8]) -> io::Result<Option<Answer>> {
     let mut connection = Connection::open(address)?;
     let _ = connection.stream.get_mut().write_all(bytes);
-    match read_answer(&mut connection.stream, false) {
+    match read_answer(&mut connection.stream, bytes.starts_with(b"HEAD ")) {
         Ok(answer) => Ok(Some(answer)),
         Err(problem)
             if matches!(

@@ -4,6 +4,7 @@
 mod h1;
 mod h2;
 
+use std::fmt;
 use std::io;
 use std::net::SocketAddr;
 use std::thread;
@@ -101,7 +102,7 @@ impl Request {
 }
 
 /// An answer, whole.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Answer {
     /// The status code.
     pub status: u16,
@@ -157,6 +158,17 @@ impl Answer {
             assert!(problem[member].is_string(), "a problem has a {member}: {problem}");
         }
         problem
+    }
+}
+
+impl fmt::Debug for Answer {
+    /// As one would read it, the body as text.
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(to, "{}", self.status)?;
+        for (name, value) in &self.headers {
+            writeln!(to, "{name}: {value}")?;
+        }
+        write!(to, "\n{}", self.text())
     }
 }
 

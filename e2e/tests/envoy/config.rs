@@ -1,0 +1,67 @@
+//! Configuration: what is wrong is said at the start, all of it at once; a gate that does not know its rules never runs.
+
+use oidc_gate_e2e::gate::Gate;
+use serde_json::{Value, json};
+
+/// The log of an Envoy that refused to start.
+fn refusal(change: impl FnOnce(&mut Value)) -> String {
+    match Gate::new().config(change).try_start() {
+        Err(log) => log,
+        Ok(_) => panic!("Envoy started with a configuration that is wrong"),
+    }
+}
+
+#[test]
+fn every_mistake_is_named_by_its_path_in_one_go() {
+    let log = refusal(|config| {
+        config["client"].as_object_mut().unwrap().remove("client_id");
+        config["access_token"]["audiences"] = json!([]);
+        config["session"]["max_age"] = "soon".into();
+        config["rules"] = json!([{ "match": { "path_prefix": "api" } }]);
+        config["session"]["keys"] = json!([{ "env": "NOT_THERE" }]);
+        config["sesion"] = json!({});
+    });
+    for path in [
+        "client.client_id",
+        "access_token.audiences",
+        "session.max_age",
+        "rules[0].match.path_prefix",
+        "session.keys[0].env",
+        "sesion",
+    ] {
+        assert!(log.contains(path), "{path} was expected in:\n{log}");
+    }
+}
+
+#[test]
+fn keys_of_later_versions_are_refused_and_not_ignored() {
+    let log = refusal(|config| {
+        config["client"]["dpop"] = "required".into();
+        config["client"]["userinfo"] = true.into();
+        config["preserve_post"] = true.into();
+        config["access_token"]["format"] = "opaque".into();
+        config["rules"] = json!([
+            { "match": { "path": "/a" }, "claims": { "role": ["x"] } },
+            { "match": { "route_name": "a" } },
+        ]);
+    });
+    for path in [
+        "client.dpop",
+        "client.userinfo",
+        "preserve_post",
+        "access_token.format",
+        "rules[0].claims",
+        "rules[1].match.route_name",
+    ] {
+        assert!(
+            log.contains(&format!("{path}: not supported yet")),
+            "{path} was expected in:\n{log}"
+        );
+    }
+}
+
+#[test]
+fn a_cookie_that_is_not_secure_is_warned_of() {
+    let gate = Gate::new().start();
+    assert!(!gate.envoy.log().lines_with("session.cookie.secure").is_empty());
+}

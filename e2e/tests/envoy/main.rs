@@ -1,0 +1,20 @@
+//! The real .wasm in a real Envoy, with the development provider: what is seen over HTTP, one file per topic.
+//!
+//! Each test starts its own provider, upstream and Envoy, and waits for conditions only. An Envoy whose filter died, or
+//! that wrote a token or secret into its log, fails the test that used it: see [`oidc_gate_e2e::envoy`].
+
+mod attacks;
+mod bearer;
+mod callback;
+mod config;
+mod cookies;
+mod expiry;
+mod hostile;
+mod login;
+mod logout;
+mod paths;
+mod provider;
+mod refresh;
+mod refresh_answers;
+mod seen;
+mod session;
