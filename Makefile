@@ -32,7 +32,8 @@ test: wasm envoy ## every test that needs only Rust, Python and Envoy
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate --package oidc-gate-dev --package oidc-gate-e2e
 
 keycloak: wasm envoy ## the same flows with a real Keycloak (needs Java 17 or newer and Maven)
-	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --features keycloak --test keycloak
+	@home=$$(scripts/install_keycloak); ENVOY=$$(scripts/install_envoy) KEYCLOAK=$$home \
+		$(CARGO) test --package oidc-gate-e2e --features keycloak --test keycloak -- --test-threads 6
 
 browser: wasm envoy ## the same flows in a real Chromium (Debian's chromium package)
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --features browser --test browser

@@ -1,34 +1,29 @@
 //! The provider sends the user back: state, issuer, code; then tokens; then a session.
 //!
-//! OIDC Core 3.1.2.5 to 3.1.3.7, RFC 9207. Nothing is kept of an attempt that fails.
+//! OIDC Core 3.1.2.5 to 3.1.3.7, RFC 9207. Nothing is kept of an attempt that fails. A
+//! callback that is opened again finds what became of it: the code is sent once.
+
+use std::rc::Rc;
 
 use crate::config::Config;
 use crate::crypto::entropy::random_bytes;
 use crate::crypto::{NoEntropy, Secret};
 use crate::http::form::Form;
-use crate::http::{SameSite, SetCookie};
-use crate::provider::{KeysWanted, TokenAnswer, TokenError, authorize, token_endpoint};
+use crate::http::{LocalPath, SameSite, SetCookie};
+use crate::provider::{HttpCall, TokenAnswer, authorize, token_endpoint};
 use crate::session::{Session, Transaction};
 use crate::token::{AccessToken, IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
 
+use super::attempt::State;
 use super::host::{Host, Level};
+use super::identity::Live;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
-use super::wait::{Waiter, Waiting};
-use super::worker::{Flight, Worker};
+use super::turns::{Errand, Turn, TurnId};
+use super::wait::Waiting;
+use super::worker::Worker;
 use super::{Step, log};
-
-/// A code that is on its way to become tokens.
-#[derive(Debug)]
-pub(super) enum Exchanging {
-    /// The token endpoint was asked.
-    Calling(Transaction),
-    /// It has answered.
-    Answered(Transaction, Result<TokenAnswer, TokenError>),
-    /// It has, with a key that was not known; newer keys were asked for.
-    AwaitingKeys(Transaction, TokenAnswer),
-}
 
 /// Parameters of the authorization response (RFC 6749 section 4.1.2), each at most once.
 struct Parameters {
@@ -57,9 +52,9 @@ impl Worker {
         let parameters = Parameters::read(&query)?;
         let (transaction, removal) = self.take_transaction(host, request, state);
         let Some(transaction) = transaction else {
-            return Err(Refused::new(Refusal::NoAttempt, removal));
+            return self.without_attempt(host, request, state, removal);
         };
-        self.exchange(host, request, transaction, parameters)
+        self.exchange(host, request, transaction, &parameters)
             .map_err(|refusal| Refused::new(refusal, removal))
     }
 
@@ -76,115 +71,95 @@ impl Worker {
         cookies.take_transaction(&settings.keys, state, &request.jar, origin, host.now())
     }
 
-    /// Asks the token endpoint, once the response is known to be this provider's.
+    /// A callback of no attempt that this browser knows. Whoever is signed in came back
+    /// with the back button: on to the page. An attempt that took too long begins again,
+    /// twice at most. Anything else is not this browser's (RFC 9700 section 4.7), and
+    /// neither its code nor its path is used: only paths of ours come out of a state.
+    fn without_attempt(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        state: &str,
+        removal: Vec<SetCookie>,
+    ) -> Result<Step, Refused> {
+        let state = State::parse(state);
+        if self.live(host, request).is_some() {
+            let path = state.map_or_else(LocalPath::root, |state| state.return_to);
+            let location = request.origin.at(path.as_str());
+            log::decision(host, Level::Info, request, "signed_in_already", "a used callback");
+            return Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(removal)));
+        }
+        match state.filter(|state| state.may_begin_again(host.now())) {
+            Some(state) => {
+                let attempts = state.attempts.saturating_add(1);
+                self.start_login(host, request, state.return_to, attempts)
+            }
+            None => Err(Refused::new(Refusal::NoAttempt, removal)),
+        }
+    }
+
+    /// Asks the token endpoint, once the response is known to be this provider's, or finds
+    /// what it has answered already.
     fn exchange(
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         transaction: Transaction,
-        parameters: Parameters,
+        parameters: &Parameters,
     ) -> Result<Step, Refusal> {
-        let Some(metadata) = self.provider.metadata() else {
-            return Err(Refusal::ProviderUnavailable);
-        };
-        // RFC 9207 section 2.4: before anything else of the response is believed, errors too.
-        authorize::response_issuer(
-            metadata,
-            &self.config.provider.issuer,
-            parameters.issuer.as_deref(),
-        )
-        .map_err(|mismatch| Refusal::ResponseIssuer(mismatch.to_string()))?;
-        if let Some((error, description)) = parameters.error {
-            return Err(Refusal::ProviderError { error, description });
+        let call = self.code_call(&transaction, parameters)?;
+        let id = TurnId::of_login(transaction.state.expose());
+        self.turns.sweep(host.now());
+        if self.turns.get(&id).is_none() {
+            let errand = Errand::Login(Rc::new(transaction.clone()));
+            self.take_turn(host, id, errand, &call);
         }
-        let code = parameters.code.ok_or(Refusal::NoCode)?;
-        let call = token_endpoint::code_call(
-            &self.config.provider,
-            &self.config.client,
-            metadata,
-            &code,
-            &transaction.verifier,
-            &transaction.redirect_uri,
-        )
-        .ok_or(Refusal::ProviderUnavailable)?;
-        self.wait(host, request, Waiting::Exchange(Exchanging::Calling(transaction)))?;
-        match host.dispatch(&call) {
-            Ok(id) => {
-                self.flights.insert(id, Flight::Exchange(request.stream));
+        match self.turns.get(&id) {
+            Some(Turn::Renewed(live)) => {
+                let live = Rc::clone(live);
+                self.logged_in(host, request, &transaction, &live)
+            }
+            Some(Turn::Refused(refusal)) => Err(Refusal::LoginToken(refusal.clone())),
+            Some(Turn::CallRefused(error)) => Err(Refusal::of_code(error.clone())),
+            Some(Turn::Ended) => Err(Refusal::NoAttempt),
+            Some(Turn::Calling(_) | Turn::AwaitingKeys(..) | Turn::Elsewhere) => {
+                self.wait(host, request, Waiting::Turn(id))?;
                 Ok(Step::Wait)
             }
-            Err(_) => {
-                self.waiters.take(request.stream);
-                Err(Refusal::ProviderUnavailable)
-            }
+            Some(Turn::Failed) | None => Err(Refusal::ProviderUnavailable),
         }
     }
 
-    /// The token endpoint has answered the exchange of `stream`.
-    pub(super) fn exchange_answered(
-        &mut self,
-        stream: super::StreamId,
-        answer: Result<TokenAnswer, TokenError>,
-    ) -> bool {
-        let Some(waiter) = self.waiters.take(stream) else { return false };
-        let (waiting, expected) = match waiter.waiting {
-            Waiting::Exchange(Exchanging::Calling(transaction)) => {
-                (Waiting::Exchange(Exchanging::Answered(transaction, answer)), true)
-            }
-            other => (other, false),
-        };
-        self.waiters.put(stream, Waiter { waiting, ..waiter });
-        expected
-    }
-
-    /// Goes on with a callback that has waited.
-    pub(super) fn finish_exchange(
-        &mut self,
-        host: &mut dyn Host,
-        request: &Request<'_>,
-        exchanging: Exchanging,
-    ) -> Result<Step, Refused> {
-        let (transaction, answer, may_wait) = match exchanging {
-            Exchanging::Calling(_) => return Err(Refusal::ProviderUnavailable.into()),
-            Exchanging::Answered(transaction, answer) => (transaction, answer, true),
-            Exchanging::AwaitingKeys(transaction, answer) => (transaction, Ok(answer), false),
-        };
-        // Used or not, the attempt is over: its cookie goes with every answer from here.
-        let removal = self.take_transaction(host, request, transaction.state.expose()).1;
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => return Err(Refused::new(Refusal::of_code(error), removal)),
-        };
-        match self.verify_login(host, &transaction, &answer) {
-            Ok(tokens) => {
-                let refresh_token = answer.refresh_token;
-                self.logged_in(host, request, &transaction, tokens, refresh_token, removal)
-            }
-            Err(refusal) if refusal.unknown_kid() && may_wait => {
-                match self.provider.want_keys(host.now()) {
-                    KeysWanted::Fetching => {
-                        self.fetch_due(host);
-                        let waiting = Exchanging::AwaitingKeys(transaction, answer);
-                        self.wait(host, request, Waiting::Exchange(waiting))?;
-                        Ok(Step::Wait)
-                    }
-                    KeysWanted::Throttled => {
-                        Err(Refused::new(Refusal::LoginToken(refusal), removal))
-                    }
-                }
-            }
-            Err(refusal) => Err(Refused::new(Refusal::LoginToken(refusal), removal)),
+    /// The call that turns the response's code into tokens.
+    fn code_call(
+        &self,
+        transaction: &Transaction,
+        parameters: &Parameters,
+    ) -> Result<HttpCall, Refusal> {
+        let metadata = self.provider.metadata().ok_or(Refusal::ProviderUnavailable)?;
+        // RFC 9207 section 2.4: before anything else of the response is believed, errors too.
+        let issuer = parameters.issuer.as_deref();
+        authorize::response_issuer(metadata, &self.config.provider.issuer, issuer)
+            .map_err(|mismatch| Refusal::ResponseIssuer(mismatch.to_string()))?;
+        if let Some((error, description)) = parameters.error.clone() {
+            return Err(Refusal::ProviderError { error, description });
         }
+        let code = parameters.code.as_ref().ok_or(Refusal::NoCode)?;
+        let (provider, client) = (&self.config.provider, &self.config.client);
+        let (verifier, redirect_uri) = (&transaction.verifier, &transaction.redirect_uri);
+        token_endpoint::code_call(provider, client, metadata, code, verifier, redirect_uri)
+            .ok_or(Refusal::ProviderUnavailable)
     }
 
     /// Both tokens, each by its own rules; the ID token first, since its nonce binds the
     /// answer to this browser (RFC 9700 section 4.5.3: discard all until that is checked).
-    fn verify_login(
+    /// The session is new in every byte, whatever the browser had before.
+    pub(super) fn verify_login(
         &self,
         host: &mut dyn Host,
         transaction: &Transaction,
         answer: &TokenAnswer,
-    ) -> Result<(IdToken, Option<AccessToken>), TokenRefusal> {
+    ) -> Result<Result<Session, NoEntropy>, TokenRefusal> {
         let keys = self.provider.keys().ok_or(TokenRefusal::no_keys(Kind::IdToken))?;
         let now = host.now();
         let raw = answer.id_token.as_ref().ok_or(TokenRefusal::missing(Kind::IdToken))?;
@@ -196,40 +171,35 @@ impl Worker {
             IdToken::verify(raw, &self.config.id_token, &expected, keys, host.signatures(), now)?;
         let access_token = match &self.config.access_token {
             Some(rules) => {
-                let raw =
-                    answer.access_token.as_ref().ok_or(TokenRefusal::missing(Kind::AccessToken))?;
+                let missing = TokenRefusal::missing(Kind::AccessToken);
+                let raw = answer.access_token.as_ref().ok_or(missing)?;
                 Some(AccessToken::verify(raw, rules, keys, host.signatures(), now)?)
             }
             None => None,
         };
-        Ok((id_token, access_token))
+        let refresh_token = answer.refresh_token.clone();
+        let session =
+            |id| Session { id, id_token, access_token, refresh_token, created: now, seen: now };
+        Ok(random_bytes(host).map(session))
     }
 
-    /// The session begins: new in every byte, whatever the browser had before.
+    /// The session begins.
     fn logged_in(
         &self,
         host: &mut dyn Host,
         request: &Request<'_>,
         transaction: &Transaction,
-        (id_token, access_token): (IdToken, Option<AccessToken>),
-        refresh_token: Option<Secret>,
-        removal: Vec<SetCookie>,
-    ) -> Result<Step, Refused> {
-        let now = host.now();
-        let Ok(id) = random_bytes(host) else {
-            return Err(Refused::new(Refusal::NoEntropy(NoEntropy), removal));
-        };
-        let session =
-            Session { id, id_token, access_token, refresh_token, created: now, seen: now };
-        let mut cookies = removal.clone();
-        match self.write_session(host, request, &session) {
-            Ok(written) => cookies.extend(written),
-            Err(refusal) => return Err(Refused::new(refusal, removal)),
-        }
+        live: &Live,
+    ) -> Result<Step, Refusal> {
+        let mut cookies = self.take_transaction(host, request, transaction.state.expose()).1;
+        cookies.extend(self.write_session(host, request, &live.session)?);
         log::decision(host, Level::Info, request, "logged_in", "both tokens were verified");
         let location = request.origin.at(transaction.return_to.as_str());
-        let strict = cookies_are_strict(&self.config);
-        let reply = if strict { Reply::hand_over(&location) } else { Reply::redirect(&location)? };
+        let reply = if cookies_are_strict(&self.config) {
+            Reply::hand_over(&location)
+        } else {
+            Reply::redirect(&location)?
+        };
         Ok(Step::Reply(reply.with_cookies(cookies)))
     }
 }

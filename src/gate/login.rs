@@ -4,21 +4,17 @@
 //! each attempt and bound to the browser by the cookie (RFC 9700 section 4.7).
 
 use crate::config::Unauthenticated;
-use crate::crypto::entropy::random_text;
-use crate::crypto::{Entropy, NoEntropy, Secret};
 use crate::http::LocalPath;
 use crate::http::form::Form;
 use crate::policy::navigation::{self, Kind};
 use crate::provider::authorize::{self, AuthorizationRequest};
-use crate::session::Transaction;
-use crate::wire::Timestamp;
 
 use super::host::{Host, Level};
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
 use super::worker::Worker;
-use super::{Step, log};
+use super::{Step, attempt, log};
 
 impl Worker {
     /// A request without credentials: to the provider where a person waits, else 401.
@@ -39,7 +35,7 @@ impl Worker {
         if redirect && self.config.login {
             let return_to =
                 LocalPath::parse(request.arrival.target).unwrap_or_else(LocalPath::root);
-            return self.start_login(host, request, return_to);
+            return self.start_login(host, request, return_to, 0);
         }
         Err(Refused::new(Refusal::Unauthenticated, self.remove_session(request)))
     }
@@ -60,7 +56,7 @@ impl Worker {
         let asked = query.once("return_to")?.and_then(|path| LocalPath::parse(path.as_bytes()));
         let return_to =
             asked.filter(|path| !self.is_endpoint(path)).unwrap_or_else(LocalPath::root);
-        self.start_login(host, request, return_to)
+        self.start_login(host, request, return_to, 0)
     }
 
     /// The way back must not lead to an endpoint of ours: a login that ends in a logout.
@@ -70,11 +66,13 @@ impl Worker {
         [&endpoints.login, &endpoints.callback, &endpoints.logout].into_iter().any(|at| at == path)
     }
 
-    fn start_login(
+    /// `attempts`: how many came before it in a row and took too long.
+    pub(super) fn start_login(
         &self,
         host: &mut dyn Host,
         request: &Request<'_>,
         return_to: LocalPath,
+        attempts: u8,
     ) -> Result<Step, Refused> {
         let (Some(cookies), Some(settings), Some(metadata)) =
             (&self.cookies, &self.config.session, self.provider.metadata())
@@ -83,7 +81,7 @@ impl Worker {
         };
         let redirect_uri = request.origin.at(&self.config.endpoints.callback);
         let now = host.now();
-        let attempt = new_attempt(redirect_uri, return_to, now, host)?;
+        let attempt = attempt::begin(redirect_uri, return_to, attempts, now, host)?;
         let asked = AuthorizationRequest {
             redirect_uri: &attempt.redirect_uri,
             state: attempt.state.expose(),
@@ -99,22 +97,4 @@ impl Worker {
         log::decision(host, Level::Info, request, "login_begins", "no session");
         Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(set)))
     }
-}
-
-fn new_attempt(
-    redirect_uri: String,
-    return_to: LocalPath,
-    now: Timestamp,
-    entropy: &mut dyn Host,
-) -> Result<Transaction, NoEntropy> {
-    let entropy: &mut dyn Entropy = entropy;
-    Ok(Transaction {
-        state: Secret::new(random_text(entropy)?),
-        nonce: Secret::new(random_text(entropy)?),
-        verifier: Secret::new(random_text(entropy)?),
-        return_to,
-        redirect_uri,
-        created: now,
-        attempts: 0,
-    })
 }

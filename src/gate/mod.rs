@@ -14,8 +14,10 @@
 //! The only way to the upstream is a [`Forward`], which is made from a verified identity
 //! or from a rule that says public, and from nothing else.
 
+mod attempt;
 mod bearer;
 mod callback;
+mod errands;
 mod forward;
 mod host;
 mod identity;

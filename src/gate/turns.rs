@@ -1,4 +1,4 @@
-//! Turns at refreshing, as this worker sees them.
+//! Turns at the token endpoint, as this worker sees them: refreshes and code exchanges.
 //!
 //! Providers that rotate refresh tokens take a second use for theft and end the session,
 //! the winner's new token included. So a turn is booked under the digest of the refresh
@@ -7,20 +7,24 @@
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::crypto::digest::sha256;
-use crate::provider::TokenAnswer;
-use crate::session::Session;
+use crate::provider::{TokenAnswer, TokenError};
+use crate::session::{Session, Transaction};
 use crate::token::Refusal;
 use crate::wire::Timestamp;
 
 use super::identity::Live;
 use super::shared::{COOLDOWN, MEMORY};
 
+/// After which a call is taken for lost.
+const ABANDONED: Duration = Duration::from_secs(180);
 /// Most turns that are in the book of one worker; the oldest outcome makes room.
 const TURNS_LIMIT: usize = 4_096;
 
-/// Which refresh: of which session, with which refresh token (its SHA-256).
+/// Which call: a refresh of which session, with which refresh token (its SHA-256); or the
+/// exchange of a login's code, named by the digest of its state.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TurnId {
     pub(super) session: [u8; 16],
@@ -32,6 +36,14 @@ impl TurnId {
     pub(super) fn of(session: &Session) -> Option<Self> {
         let token = session.refresh_token.as_ref()?.expose();
         Some(Self { session: session.id, token: sha256(token.as_bytes()) })
+    }
+
+    /// The turn at which a login's code becomes tokens.
+    pub(super) fn of_login(state: &str) -> Self {
+        let token = sha256(&[b"login\0", state.as_bytes()].concat());
+        let mut session = [0; 16];
+        session.iter_mut().zip(token).for_each(|(to, from)| *to = from);
+        Self { session, token }
     }
 
     /// How a worker is told of it.
@@ -46,22 +58,33 @@ impl TurnId {
     }
 }
 
+/// What the tokens are for.
+#[derive(Debug, Clone)]
+pub(super) enum Errand {
+    /// To renew this session.
+    Refresh(Rc<Live>),
+    /// To begin the session of this login.
+    Login(Rc<Transaction>),
+}
+
 /// What is known of a turn.
 #[derive(Debug)]
 pub(super) enum Turn {
     /// The token endpoint was asked.
-    Calling(Rc<Live>),
+    Calling(Errand),
     /// It has answered with a key that was not known; newer keys were asked for.
-    AwaitingKeys(Rc<Live>, TokenAnswer),
+    AwaitingKeys(Errand, TokenAnswer),
     /// Another worker has the turn.
-    Elsewhere(Rc<Live>),
-    /// The session goes on with these tokens.
+    Elsewhere,
+    /// There is a session with new tokens.
     Renewed(Rc<Live>),
     /// The provider says that it is over, or the user logged out.
     Ended,
     /// New tokens came and one of them was refused.
     Refused(Refusal),
-    /// No answer that is worth anything: the session stays as it is.
+    /// The token endpoint refused the code or the refresh token.
+    CallRefused(TokenError),
+    /// No answer that is worth anything: a session stays as it is.
     Failed,
 }
 
@@ -86,8 +109,8 @@ impl Turns {
     }
 
     /// Books a turn of this worker's own.
-    pub(super) fn begin(&mut self, id: TurnId, live: Rc<Live>, lease: Option<u64>, now: Timestamp) {
-        self.0.insert(id, Booked { at: now, lease, turn: Turn::Calling(live) });
+    pub(super) fn begin(&mut self, id: TurnId, errand: Errand, lease: Option<u64>, now: Timestamp) {
+        self.0.insert(id, Booked { at: now, lease, turn: Turn::Calling(errand) });
     }
 
     /// What is known of a turn.
@@ -143,12 +166,15 @@ impl Turns {
         self.0.retain(|_, booked| {
             let young = |limit| now.since(booked.at) <= limit && now >= booked.at;
             match booked.turn {
-                // The call's own time limit ends these.
-                Turn::Calling(_) | Turn::AwaitingKeys(..) => true,
+                // The call's own time limit, 60 s at most, ends these; the rest is for a
+                // host that never answers.
+                Turn::Calling(_) | Turn::AwaitingKeys(..) => young(ABANDONED),
                 Turn::Failed => young(COOLDOWN),
-                Turn::Elsewhere(_) | Turn::Renewed(_) | Turn::Ended | Turn::Refused(_) => {
-                    young(MEMORY)
-                }
+                Turn::Elsewhere
+                | Turn::Renewed(_)
+                | Turn::Ended
+                | Turn::Refused(_)
+                | Turn::CallRefused(_) => young(MEMORY),
             }
         });
     }
@@ -157,6 +183,6 @@ impl Turns {
 impl Turn {
     /// Whether an outcome is still to come.
     pub(super) const fn under_way(&self) -> bool {
-        matches!(self, Self::Calling(_) | Self::AwaitingKeys(..) | Self::Elsewhere(_))
+        matches!(self, Self::Calling(_) | Self::AwaitingKeys(..) | Self::Elsewhere)
     }
 }

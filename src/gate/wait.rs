@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::wire::Timestamp;
 
 use super::Step;
-use super::callback::Exchanging;
 use super::host::{Host, StreamId};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -23,10 +22,8 @@ pub(super) enum Waiting {
     Provider,
     /// Newer keys, for a token whose key is not known.
     Keys,
-    /// Its own code exchange.
-    Exchange(Exchanging),
-    /// A refresh, which may be another request's.
-    Refresh(TurnId),
+    /// A call to the token endpoint, which another request may have begun.
+    Turn(TurnId),
 }
 
 /// A stream that waits.

@@ -9,7 +9,6 @@ use crate::policy::Rules;
 use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
 
-use super::callback::Exchanging;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
 use super::refusal::{Refusal, Refused};
@@ -30,10 +29,8 @@ const BEARERS_BYTES: usize = 4 * 1024 * 1024;
 pub(super) enum Flight {
     /// Metadata or keys, for everyone.
     Fetch(Fetch),
-    /// A code exchange, for one stream.
-    Exchange(StreamId),
-    /// A refresh, for everyone who has this refresh token.
-    Refresh(TurnId),
+    /// A refresh or a code exchange, for everyone who waits for it.
+    Turn(TurnId),
 }
 
 /// The gate on one worker thread.
@@ -104,8 +101,7 @@ impl Worker {
         let waiting_since = waiter.as_ref().map(|waiter| waiter.since);
         let request = Request { stream, arrival: &arrival, origin, jar, waiting_since };
         let decided = match waiter.map(|waiter| waiter.waiting) {
-            Some(Waiting::Exchange(exchanging)) => self.finish_exchange(host, &request, exchanging),
-            Some(Waiting::Provider | Waiting::Keys | Waiting::Refresh(_)) => {
+            Some(Waiting::Provider | Waiting::Keys | Waiting::Turn(_)) => {
                 self.decide(host, &request)
             }
             None => Err(Refusal::ProviderUnavailable.into()),
@@ -122,14 +118,9 @@ impl Worker {
     ) -> Vec<StreamId> {
         match self.flights.remove(&call) {
             Some(Flight::Fetch(fetch)) => self.fetched(host, fetch, answer),
-            Some(Flight::Exchange(stream)) => {
-                let answer = token_endpoint::token_answer(answer);
-                let expected = self.exchange_answered(stream, answer);
-                if expected { vec![stream] } else { Vec::new() }
-            }
-            Some(Flight::Refresh(key)) => {
-                self.refresh_answered(host, key, token_endpoint::token_answer(answer));
-                self.settled(&[key])
+            Some(Flight::Turn(id)) => {
+                self.turn_answered(host, id, token_endpoint::token_answer(answer));
+                self.settled(&[id])
             }
             // Late, or not ours: a normal case.
             None => Vec::new(),
@@ -226,8 +217,8 @@ impl Worker {
         let mut streams = self.settled(&settled);
         streams.extend(self.waiters.those(|waiting| match waiting {
             Waiting::Provider => ready,
-            Waiting::Keys | Waiting::Exchange(Exchanging::AwaitingKeys(..)) => keys_settled,
-            Waiting::Exchange(_) | Waiting::Refresh(_) => false,
+            Waiting::Keys => keys_settled,
+            Waiting::Turn(_) => false,
         }));
         streams
     }
@@ -235,7 +226,7 @@ impl Worker {
     /// The streams that waited for these turns, where they are over.
     pub(super) fn settled(&self, turns: &[TurnId]) -> Vec<StreamId> {
         self.waiters.those(|waiting| match waiting {
-            Waiting::Refresh(id) => {
+            Waiting::Turn(id) => {
                 turns.contains(id) && !self.turns.get(id).is_some_and(Turn::under_way)
             }
             _ => false,

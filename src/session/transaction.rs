@@ -32,7 +32,7 @@ pub const MAX_LOGINS: usize = 5;
 const CLOCKS_APART: Duration = Duration::from_secs(300);
 
 /// One attempt to log in.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Transaction {
     /// What the callback must bring back (RFC 6749 section 4.1.1).
     pub state: Secret,

@@ -123,6 +123,15 @@ impl Cells {
         changed.unwrap_or_else(Claim::from)
     }
 
+    /// Whether another worker still has the turn.
+    pub(super) fn leased(&self, host: &mut dyn Host, id: &TurnId) -> bool {
+        let found = self.change(host, id, |entries| {
+            let entry = entries.iter().find(|entry| entry.id == *id);
+            (entry.is_some_and(|entry| matches!(entry.state, State::Lease { .. })), false)
+        });
+        found.unwrap_or(false)
+    }
+
     /// The holder needs more time.
     pub(super) fn extend(&self, host: &mut dyn Host, id: &TurnId, nonce: u64, lease: Duration) {
         let until = host.now().plus(lease);

@@ -32,7 +32,7 @@ struct Worker {
 
 impl Entropy for Worker {
     fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        self.random += 1;
+        self.random = self.random.wrapping_add(1);
         bytes.fill(self.random);
         Ok(())
     }
@@ -51,7 +51,7 @@ impl Host for Worker {
     fn share(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, NoSharedData> {
         let mut memory = self.memory.borrow_mut();
         if memory.races > 0 {
-            memory.races -= 1;
+            memory.races = memory.races.saturating_sub(1);
             return Ok(false);
         }
         let found = match memory.values.get(key) {
@@ -59,7 +59,7 @@ impl Host for Worker {
             None => Expected::Absent,
         };
         if found == expected {
-            memory.version += 1;
+            memory.version = memory.version.saturating_add(1);
             let version = memory.version;
             memory.values.insert(key.to_owned(), (value.to_vec(), version));
         }

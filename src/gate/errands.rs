@@ -1,0 +1,224 @@
+//! Calls to the token endpoint, each made once for whoever waits.
+//!
+//! A refresh and a login's code exchange take the same way: the worker takes the turn, calls
+//! from its root context, judges what comes and books the outcome; its own streams and those
+//! of other workers find it there. A client that leaves takes nothing with it.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::crypto::NoEntropy;
+use crate::provider::{HttpCall, KeysWanted, TokenAnswer, TokenError};
+use crate::session::Session;
+use crate::token::Refusal as TokenRefusal;
+
+use super::host::{Host, Level, StreamId};
+use super::identity::Live;
+use super::shared::{Claim, Outcome};
+use super::turns::{Errand, Turn, TurnId};
+use super::wait::Waiting;
+use super::worker::{Flight, Worker};
+
+impl Worker {
+    /// Takes the turn if no worker has it, and books what stands.
+    pub(super) fn take_turn(
+        &mut self,
+        host: &mut dyn Host,
+        id: TurnId,
+        errand: Errand,
+        call: &HttpCall,
+    ) {
+        if !self.turns.make_room() {
+            return;
+        }
+        let lease = match self.cells.claim(host, &id, self.lease()) {
+            Claim::Mine(nonce) => Some(nonce),
+            Claim::Alone => None,
+            found => {
+                let turn = self.turn_found(found, &id);
+                return self.turns.set(id, turn, host.now());
+            }
+        };
+        self.turns.begin(id, errand, lease, host.now());
+        match host.dispatch(call) {
+            Ok(call) => {
+                self.flights.insert(call, Flight::Turn(id));
+            }
+            Err(_) => self.settle(host, id, Turn::Failed),
+        }
+    }
+
+    /// What another worker left in the cell, as this worker books it.
+    fn turn_found(&self, found: Claim, id: &TurnId) -> Turn {
+        match found {
+            Claim::Mine(_) | Claim::Alone | Claim::Elsewhere => Turn::Elsewhere,
+            Claim::Ended => Turn::Ended,
+            Claim::Failed => Turn::Failed,
+            Claim::Done(sealed) => self.opened(id, &sealed),
+        }
+    }
+
+    /// What another worker sealed.
+    fn opened(&self, id: &TurnId, sealed: &[u8]) -> Turn {
+        let keys = self.config.session.as_ref().map(|settings| &settings.keys);
+        let opened = keys.and_then(|keys| Session::open_from_workers(keys, &id.message(), sealed));
+        match opened {
+            Some((session, with_first_key)) => {
+                Turn::Renewed(Rc::new(Live::new(session, with_first_key, &self.config)))
+            }
+            None => Turn::Failed,
+        }
+    }
+
+    /// How long another worker waits before it takes a turn over: one call, and a little.
+    fn lease(&self) -> Duration {
+        self.config.provider.timeout.saturating_add(Duration::from_secs(1))
+    }
+
+    /// The token endpoint has answered.
+    pub(super) fn turn_answered(
+        &mut self,
+        host: &mut dyn Host,
+        id: TurnId,
+        answer: Result<TokenAnswer, TokenError>,
+    ) {
+        // A logout in the meantime wins: the answer does not bring the session back.
+        let Some(Turn::Calling(errand)) = self.turns.get(&id) else { return };
+        let errand = errand.clone();
+        let turn = match answer {
+            Ok(answer) => self.judged(host, &id, errand, answer, true),
+            Err(error) => {
+                let reason = error.to_string();
+                host.log(Level::Warn, &format!("decision=call_refused reason={reason:?}"));
+                match (errand, error) {
+                    (Errand::Refresh(_), error) if error.invalid_grant() => Turn::Ended,
+                    (Errand::Login(_), error @ TokenError::Refused { .. }) => {
+                        Turn::CallRefused(error)
+                    }
+                    _ => Turn::Failed,
+                }
+            }
+        };
+        self.book(host, id, turn);
+    }
+
+    /// Newer keys came, or did not: turns that waited for them are judged for good.
+    /// Gives the turns that are settled by it.
+    pub(super) fn settle_turns(&mut self, host: &mut dyn Host) -> Vec<TurnId> {
+        let waiting = self.turns.those(|turn| matches!(turn, Turn::AwaitingKeys(..)));
+        for id in &waiting {
+            let lease = self.turns.lease(id);
+            if let Some(Turn::AwaitingKeys(errand, answer)) = self.turns.take(id) {
+                self.turns.begin(*id, errand.clone(), lease, host.now());
+                let turn = self.judged(host, id, errand, answer, false);
+                self.book(host, *id, turn);
+            }
+        }
+        waiting
+    }
+
+    /// Another worker has news of a turn, or it is time to look. Gives the streams that
+    /// may go on: each of them asks for its turn again.
+    pub(super) fn look_elsewhere(&mut self, host: &mut dyn Host, id: TurnId) -> Vec<StreamId> {
+        if !matches!(self.turns.get(&id), Some(Turn::Elsewhere)) || self.cells.leased(host, &id) {
+            return Vec::new();
+        }
+        self.turns.take(&id);
+        self.waiters.those(|waiting| matches!(waiting, Waiting::Turn(other) if *other == id))
+    }
+
+    /// The turns of other workers.
+    pub(super) fn turns_elsewhere(&self) -> Vec<TurnId> {
+        self.turns.those(|turn| matches!(turn, Turn::Elsewhere))
+    }
+
+    /// What the tokens are worth, each by its own rules.
+    fn judged(
+        &mut self,
+        host: &mut dyn Host,
+        id: &TurnId,
+        errand: Errand,
+        answer: TokenAnswer,
+        may_wait: bool,
+    ) -> Turn {
+        let verified = match &errand {
+            Errand::Refresh(live) => self.verify_renewed(host, &live.session, &answer).map(Ok),
+            Errand::Login(transaction) => self.verify_login(host, transaction, &answer),
+        };
+        match verified {
+            // Without randomness there is no new session.
+            Ok(Err(NoEntropy)) => Turn::Failed,
+            Ok(Ok(session)) => {
+                host.log(Level::Info, "decision=tokens_verified reason=\"each by its own rules\"");
+                Turn::Renewed(Rc::new(Live::new(session, true, &self.config)))
+            }
+            Err(refusal) if refusal.unknown_kid() && may_wait => {
+                self.await_keys(host, id, errand, answer, refusal)
+            }
+            Err(refusal) => {
+                let reason = refusal.to_string();
+                host.log(Level::Warn, &format!("decision=tokens_refused reason={reason:?}"));
+                Turn::Refused(refusal)
+            }
+        }
+    }
+
+    fn await_keys(
+        &mut self,
+        host: &mut dyn Host,
+        id: &TurnId,
+        errand: Errand,
+        answer: TokenAnswer,
+        refusal: TokenRefusal,
+    ) -> Turn {
+        match self.provider.want_keys(host.now()) {
+            KeysWanted::Fetching => {
+                self.fetch_due(host);
+                if let Some(nonce) = self.turns.lease(id) {
+                    self.cells.extend(host, id, nonce, self.lease());
+                }
+                Turn::AwaitingKeys(errand, answer)
+            }
+            KeysWanted::Throttled => Turn::Refused(refusal),
+        }
+    }
+
+    fn book(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {
+        if turn.under_way() {
+            self.turns.set(id, turn, host.now());
+        } else {
+            self.settle(host, id, turn);
+        }
+    }
+
+    /// Books the outcome, and tells the other workers.
+    fn settle(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {
+        let outcome = match &turn {
+            Turn::Renewed(live) => self.sealed(host, &id, live),
+            Turn::Failed => Outcome::Failed,
+            // Code or refresh token are spent: for the others there is only a new login.
+            _ => Outcome::Ended,
+        };
+        let stands = match self.turns.lease(&id) {
+            Some(_) => self.cells.publish(host, &id, &outcome),
+            None => Claim::Alone,
+        };
+        let turn = match stands {
+            // A logout wins, and so does the success of whoever had the turn before.
+            Claim::Ended if matches!(turn, Turn::Renewed(_)) => Turn::Ended,
+            Claim::Done(sealed) if !matches!(turn, Turn::Renewed(_)) => self.opened(&id, &sealed),
+            _ => turn,
+        };
+        self.turns.set(id, turn, host.now());
+    }
+
+    fn sealed(&self, host: &mut dyn Host, id: &TurnId, live: &Live) -> Outcome {
+        let keys = self.config.session.as_ref().map(|settings| &settings.keys);
+        let sealed = keys.map(|keys| live.session.seal_for_workers(keys, &id.message(), host));
+        match sealed {
+            Some(Ok(sealed)) => Outcome::Done(sealed),
+            // Without randomness the others can not be told; for them it failed.
+            Some(Err(_)) | None => Outcome::Failed,
+        }
+    }
+}
