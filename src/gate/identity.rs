@@ -97,14 +97,10 @@ impl Identity {
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         let session = &live.session;
-        match config.upstream.authorization {
-            // What goes upstream must not have expired there either.
-            crate::config::Authorization::IdToken => {
-                session.id_token.judge_unexpired(&config.id_token, now)?;
-            }
-            crate::config::Authorization::AccessToken | crate::config::Authorization::None => {
-                session.id_token.judge(&config.id_token, now)?;
-            }
+        session.id_token.judge(&config.id_token)?;
+        // What goes upstream must not have expired there either.
+        if config.upstream.authorization == crate::config::Authorization::IdToken {
+            session.id_token.judge_unexpired(&config.id_token, now)?;
         }
         if let Some(rules) = &config.access_token {
             match &session.access_token {

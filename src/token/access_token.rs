@@ -39,6 +39,9 @@ impl AccessToken {
         now: Timestamp,
     ) -> Result<Self, Refusal> {
         let token = Self::signed(raw, rules, keys, backend).map_err(refused)?;
+        // `nbf`, `iat`. What has begun once need not be asked again: it can only lie ahead
+        // of a clock that was set back.
+        token.claims.begun(rules.clock_skew, now).map_err(refused)?;
         token.judge(rules, now)?;
         Ok(token)
     }
@@ -78,6 +81,12 @@ impl AccessToken {
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
         self.claims.expires_at
+    }
+
+    /// `iat`, where it stands.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<Timestamp> {
+        self.claims.issued_at
     }
 
     /// The value of a claim, under a path of names.
@@ -124,9 +133,8 @@ impl AccessToken {
             let expected = rules.audiences.clone();
             return Err(Check::Audience { expected, found: claims.audience.clone() });
         }
-        // `exp`, `nbf`, `iat`.
+        // `exp`.
         claims.unexpired(rules.clock_skew, now)?;
-        claims.begun(rules.clock_skew, now)?;
         // `scope`: all that this API needs, and last: a token that only lacks scope is right
         // in all else (RFC 6750 section 3.1).
         if !rules.scope.iter().all(|needed| self.scope.contains(needed)) {

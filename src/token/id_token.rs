@@ -2,7 +2,7 @@
 //!
 //! The steps of 3.1.3.7 stand beside the code under their numbers. The signature (6 to 8)
 //! comes first, against the order of the list: nothing is judged that nobody signed.
-//! Steps that depend on nothing but the token and the configuration (2 to 5, 10) are
+//! Steps that depend on nothing but the token and the configuration (2 to 5) are
 //! [`IdToken::judge`], and asked again on every request; so is 9, where it applies.
 
 use std::fmt;
@@ -89,13 +89,14 @@ impl IdToken {
     }
 
     /// Whether the token is still one for this client, by today's configuration: steps 2 to 5
-    /// and 10 of 3.1.3.7, asked on every request. A refresh may bring no new ID token (12.2),
-    /// so `exp` is not asked here: see [`Self::judge_unexpired`].
+    /// of 3.1.3.7, asked on every request. A refresh may bring no new ID token (12.2), so `exp`
+    /// is not asked here: see [`Self::judge_unexpired`]. Nor is `iat`: what had begun once can
+    /// only lie ahead again of a clock that was set back.
     ///
     /// # Errors
     /// The [`Refusal`] of the first step that fails.
-    pub fn judge(&self, rules: &IdTokenRules, now: Timestamp) -> Result<(), Refusal> {
-        self.is_for(rules, now).map_err(refused)
+    pub fn judge(&self, rules: &IdTokenRules) -> Result<(), Refusal> {
+        self.is_for(rules).map_err(refused)
     }
 
     /// Step 9 of 3.1.3.7: now is before `exp`.
@@ -124,6 +125,12 @@ impl IdToken {
         self.claims.expires_at
     }
 
+    /// `iat`.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<Timestamp> {
+        self.claims.issued_at
+    }
+
     /// The value of a claim, under a path of names.
     #[must_use]
     pub fn claim(&self, path: &[String]) -> Option<&Json> {
@@ -145,8 +152,10 @@ impl IdToken {
         now: Timestamp,
     ) -> Result<(Self, Algorithm), Refusal> {
         let (token, algorithm) = Self::signed(raw, rules, keys, backend).map_err(refused)?;
-        token.judge(rules, now)?;
+        token.judge(rules)?;
         token.judge_unexpired(rules, now)?;
+        // 10. Not issued in the future. How long ago is bounded by `exp` and the nonce.
+        token.claims.begun(rules.clock_skew, now).map_err(refused)?;
         Ok((token, algorithm))
     }
 
@@ -169,7 +178,7 @@ impl IdToken {
         Ok((Self { raw: raw.clone(), subject, claims }, algorithm))
     }
 
-    fn is_for(&self, rules: &IdTokenRules, now: Timestamp) -> Result<(), Check> {
+    fn is_for(&self, rules: &IdTokenRules) -> Result<(), Check> {
         let claims = &self.claims;
         // 2. The provider issued it: `iss`, byte for byte.
         if !rules.issuer.is_exactly(&claims.issuer) {
@@ -192,12 +201,10 @@ impl IdToken {
         match claims.text("azp")? {
             Some(azp) if azp != rules.client_id => {
                 let expected = rules.client_id.clone();
-                return Err(Check::AuthorizedParty { expected, found: azp.to_owned() });
+                Err(Check::AuthorizedParty { expected, found: azp.to_owned() })
             }
-            _ => {}
+            _ => Ok(()),
         }
-        // 10. Not issued in the future. How long ago is bounded by `exp` and the nonce.
-        claims.begun(rules.clock_skew, now)
     }
 
     fn answers(&self, nonce: &Secret) -> Result<(), Check> {
