@@ -62,7 +62,7 @@ impl Worker {
         };
         let Some(rules) = &self.config.access_token else { return Err(Refusal::NoBearer.into()) };
         let identity = Identity::of_bearer(&bearer, rules, host.now()).map_err(Refusal::Bearer)?;
-        log::decision(host, Level::Debug, request, "forward", "a bearer token");
+        log::decision(host, Level::Debug, request.arrival, "forward", "a bearer token");
         let cookie = self.without_our_cookies(request.arrival);
         let forward = Forward::authenticated(&identity, request.arrival, cookie, &self.config);
         Ok(Step::Forward(forward))
@@ -102,7 +102,7 @@ impl Worker {
                     self.wait(host, request, Waiting::Keys)?;
                     Ok(None)
                 }
-                KeysWanted::Throttled => Err(Refusal::Bearer(refusal).into()),
+                KeysWanted::Throttled => Err(self.unknown_key(Refusal::Bearer(refusal)).into()),
             },
             Err(refusal) => Err(Refusal::Bearer(refusal).into()),
         }

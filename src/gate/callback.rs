@@ -86,7 +86,13 @@ impl Worker {
         if self.live(host, request).is_some() {
             let path = state.map_or_else(LocalPath::root, |state| state.return_to);
             let location = request.origin.at(path.as_str());
-            log::decision(host, Level::Info, request, "signed_in_already", "a used callback");
+            log::decision(
+                host,
+                Level::Info,
+                request.arrival,
+                "signed_in_already",
+                "a used callback",
+            );
             return Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(removal)));
         }
         match state.filter(|state| state.may_begin_again(host.now())) {
@@ -109,12 +115,14 @@ impl Worker {
     ) -> Result<Step, Refusal> {
         let call = self.code_call(&transaction, parameters)?;
         let id = TurnId::of_login(transaction.state.expose());
-        self.turns.sweep(host.now());
+        self.turns.sweep(host.now(), self.patience());
         if self.turns.get(&id).is_none() {
             let errand = Errand::Login(Rc::new(transaction.clone()));
             self.take_turn(host, id, errand, &call);
         }
         match self.turns.get(&id) {
+            // Logged out since: the callback does not bring the session back.
+            Some(Turn::Renewed(live)) if self.turns.ended(live) => Err(Refusal::NoAttempt),
             Some(Turn::Renewed(live)) => {
                 let live = Rc::clone(live);
                 self.logged_in(host, request, &transaction, &live)
@@ -122,7 +130,7 @@ impl Worker {
             Some(Turn::Refused(refusal)) => Err(Refusal::LoginToken(refusal.clone())),
             Some(Turn::CallRefused(error)) => Err(Refusal::of_code(error.clone())),
             Some(Turn::Ended) => Err(Refusal::NoAttempt),
-            Some(Turn::Calling(_) | Turn::AwaitingKeys(..) | Turn::Elsewhere) => {
+            Some(Turn::Calling | Turn::AwaitingKeys(..) | Turn::Elsewhere) => {
                 self.wait(host, request, Waiting::Turn(id))?;
                 Ok(Step::Wait)
             }
@@ -193,7 +201,7 @@ impl Worker {
     ) -> Result<Step, Refusal> {
         let mut cookies = self.take_transaction(host, request, transaction.state.expose()).1;
         cookies.extend(self.write_session(host, request, &live.session)?);
-        log::decision(host, Level::Info, request, "logged_in", "both tokens were verified");
+        log::decision(host, Level::Info, request.arrival, "logged_in", "both tokens were verified");
         let location = request.origin.at(transaction.return_to.as_str());
         let reply = if cookies_are_strict(&self.config) {
             Reply::hand_over(&location)

@@ -8,9 +8,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::crypto::NoEntropy;
-use crate::provider::{HttpCall, KeysWanted, TokenAnswer, TokenError};
+use crate::provider::{HttpCall, TokenAnswer, TokenError};
 use crate::session::Session;
-use crate::token::Refusal as TokenRefusal;
 
 use super::host::{Host, Level, StreamId};
 use super::identity::Live;
@@ -39,10 +38,10 @@ impl Worker {
                 return self.turns.set(id, turn, host.now());
             }
         };
-        self.turns.begin(id, errand, lease, host.now());
+        self.turns.begin(id, lease, host.now());
         match host.dispatch(call) {
             Ok(call) => {
-                self.flights.insert(call, Flight::Turn(id));
+                self.flights.insert(call, Flight::Turn(id, errand));
             }
             Err(_) => self.settle(host, id, Turn::Failed),
         }
@@ -80,11 +79,16 @@ impl Worker {
         &mut self,
         host: &mut dyn Host,
         id: TurnId,
+        errand: Errand,
         answer: Result<TokenAnswer, TokenError>,
     ) {
-        // A logout in the meantime wins: the answer does not bring the session back.
-        let Some(Turn::Calling(errand)) = self.turns.get(&id) else { return };
-        let errand = errand.clone();
+        // A logout in the meantime wins: the answer does not bring the session back. One that
+        // was given up is late, not wrong: the refresh token is spent, and this is its worth.
+        let awaited = matches!(self.turns.get(&id), None | Some(Turn::Calling | Turn::Failed));
+        let ended = matches!(&errand, Errand::Refresh(live) if self.turns.ended(live));
+        if !awaited || ended {
+            return;
+        }
         let turn = match answer {
             Ok(answer) => self.judged(host, &id, errand, answer, true),
             Err(error) => {
@@ -102,19 +106,43 @@ impl Worker {
         self.book(host, id, turn);
     }
 
-    /// Newer keys came, or did not: turns that waited for them are judged for good.
+    /// Newer keys came: turns that waited for them are judged for good.
     /// Gives the turns that are settled by it.
     pub(super) fn settle_turns(&mut self, host: &mut dyn Host) -> Vec<TurnId> {
-        let waiting = self.turns.those(|turn| matches!(turn, Turn::AwaitingKeys(..)));
+        let waiting = self.turns_awaiting_keys();
         for id in &waiting {
             let lease = self.turns.lease(id);
             if let Some(Turn::AwaitingKeys(errand, answer)) = self.turns.take(id) {
-                self.turns.begin(*id, errand.clone(), lease, host.now());
+                self.turns.begin(*id, lease, host.now());
                 let turn = self.judged(host, id, errand, answer, false);
                 self.book(host, *id, turn);
             }
         }
         waiting
+    }
+
+    /// The turns whose tokens wait for newer keys.
+    pub(super) fn turns_awaiting_keys(&self) -> Vec<TurnId> {
+        self.turns.those(|turn| matches!(turn, Turn::AwaitingKeys(..)))
+    }
+
+    /// Tokens of the provider wait for keys that were asked for a moment too early, or did
+    /// not come: they are asked for again as soon as may be, and meanwhile no other worker
+    /// takes over.
+    pub(super) fn keep_awaiting_keys(&mut self, host: &mut dyn Host) {
+        let waiting = self.turns_awaiting_keys();
+        if !waiting.is_empty() {
+            self.provider.want_keys(host.now());
+        }
+        for id in waiting {
+            self.extend_lease(host, &id);
+        }
+    }
+
+    fn extend_lease(&self, host: &mut dyn Host, id: &TurnId) {
+        if let Some(nonce) = self.turns.lease(id) {
+            self.cells.extend(host, id, nonce, self.lease());
+        }
     }
 
     /// Another worker has news of a turn, or it is time to look. Gives the streams that
@@ -153,33 +181,18 @@ impl Worker {
                 Turn::Renewed(Rc::new(Live::new(session, true, &self.config)))
             }
             Err(refusal) if refusal.unknown_kid() && may_wait => {
-                self.await_keys(host, id, errand, answer, refusal)
+                // The provider sent it: its keys have changed. Where strangers' tokens had
+                // them fetched a moment ago, the next fetch is waited for.
+                self.provider.want_keys(host.now());
+                self.fetch_due(host);
+                self.extend_lease(host, id);
+                Turn::AwaitingKeys(errand, answer)
             }
             Err(refusal) => {
                 let reason = refusal.to_string();
                 host.log(Level::Warn, &format!("decision=tokens_refused reason={reason:?}"));
                 Turn::Refused(refusal)
             }
-        }
-    }
-
-    fn await_keys(
-        &mut self,
-        host: &mut dyn Host,
-        id: &TurnId,
-        errand: Errand,
-        answer: TokenAnswer,
-        refusal: TokenRefusal,
-    ) -> Turn {
-        match self.provider.want_keys(host.now()) {
-            KeysWanted::Fetching => {
-                self.fetch_due(host);
-                if let Some(nonce) = self.turns.lease(id) {
-                    self.cells.extend(host, id, nonce, self.lease());
-                }
-                Turn::AwaitingKeys(errand, answer)
-            }
-            KeysWanted::Throttled => Turn::Refused(refusal),
         }
     }
 

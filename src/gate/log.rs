@@ -1,7 +1,7 @@
 //! Log lines about requests: which request, what was decided, why. Never a secret.
 
 use super::host::{Host, Level};
-use super::request::Request;
+use super::request::Arrival;
 
 /// Longest request id that is repeated in a line, in bytes.
 const REQUEST_ID_LIMIT: usize = 64;
@@ -10,12 +10,12 @@ const REQUEST_ID_LIMIT: usize = 64;
 pub(super) fn decision(
     host: &mut dyn Host,
     level: Level,
-    request: &Request<'_>,
+    arrival: &Arrival<'_>,
     decision: &str,
     reason: &str,
 ) {
     if host.logs(level) {
-        let id = request_id(request.arrival.request_id);
+        let id = request_id(arrival.request_id);
         host.log(level, &format!("request={id} decision={decision} reason={reason:?}"));
     }
 }

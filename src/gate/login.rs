@@ -94,7 +94,7 @@ impl Worker {
         let mut set =
             cookies.write_transaction(&settings.keys, &attempt, origin, &request.jar, now, host)?;
         set.extend(self.remove_session(request));
-        log::decision(host, Level::Info, request, "login_begins", "no session");
+        log::decision(host, Level::Info, request.arrival, "login_begins", "no session");
         Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(set)))
     }
 }

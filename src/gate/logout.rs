@@ -47,7 +47,7 @@ impl Worker {
         if let Some(text) = self.cookies.as_ref().and_then(|c| c.session_text(&request.jar)) {
             self.sessions.forget(text.as_bytes());
         }
-        log::decision(host, Level::Info, request, "logged_out", "asked to");
+        log::decision(host, Level::Info, request.arrival, "logged_out", "asked to");
         let reply = Reply::redirect(&at_provider.unwrap_or(back))?;
         Ok(Step::Reply(reply.with_cookies(self.remove_session(request))))
     }

@@ -17,13 +17,15 @@ use super::turns::{Errand, Turn};
 use super::wait::Waiting;
 use super::worker::Worker;
 
+/// How many refreshes an older cookie may be behind: more than go into the time for which
+/// outcomes are remembered.
+const REFRESHES_BEHIND: usize = 64;
+
 /// What a request does after it asked for its turn.
 #[derive(Debug)]
 pub(super) enum Turned {
-    /// Go on with the session as it is.
-    Keep,
-    /// Go on with this one.
-    Renewed(Rc<Live>),
+    /// Go on with this session: the one that was asked for, or what refreshes made of it.
+    Go(Rc<Live>),
     /// There is no session any more.
     Ended,
     /// Wait for the answer.
@@ -32,34 +34,51 @@ pub(super) enum Turned {
 
 impl Worker {
     /// What the request does about a token that runs out.
+    ///
+    /// An older cookie may be several refreshes behind: each is looked up in its turn.
     pub(super) fn turn(
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         live: &Rc<Live>,
-        freshness: Freshness,
     ) -> Result<Turned, Refusal> {
-        let Some(id) = live.turn else { return Ok(Turned::Keep) };
-        self.turns.sweep(host.now());
-        let begins = self.turns.get(&id).is_none();
-        if begins && let Some(call) = self.refresh_call(live) {
-            self.take_turn(host, id, Errand::Refresh(Rc::clone(live)), &call);
-        }
-        let still_valid = freshness == Freshness::Due;
-        match self.turns.get(&id) {
-            Some(Turn::Renewed(renewed)) => return Ok(Turned::Renewed(Rc::clone(renewed))),
-            Some(Turn::Ended) => return Ok(Turned::Ended),
-            Some(Turn::Refused(refusal)) => return Err(Refusal::SessionToken(refusal.clone())),
-            // While the token is valid nobody waits but the request whose turn it is.
-            Some(Turn::Calling(_)) if begins => {}
-            _ if still_valid => return Ok(Turned::Keep),
-            Some(Turn::Calling(_) | Turn::AwaitingKeys(..) | Turn::Elsewhere) => {}
-            Some(Turn::Failed | Turn::CallRefused(_)) | None => {
-                return Err(Refusal::ProviderUnavailable);
+        let mut newest = Rc::clone(live);
+        for _ in 0..REFRESHES_BEHIND {
+            let freshness = self.freshness(&newest.session, host.now());
+            let Some(id) = newest.turn.filter(|_| freshness != Freshness::Fresh) else { break };
+            self.turns.sweep(host.now(), self.patience());
+            let begins = self.turns.get(&id).is_none();
+            if begins && let Some(call) = self.refresh_call(&newest) {
+                self.take_turn(host, id, Errand::Refresh(Rc::clone(&newest)), &call);
+            }
+            let still_valid = freshness == Freshness::Due;
+            match self.turns.get(&id) {
+                // A provider may answer with the very tokens that it was asked to replace.
+                Some(Turn::Renewed(renewed)) if renewed.turn == newest.turn => break,
+                Some(Turn::Renewed(renewed)) => {
+                    newest = Rc::clone(renewed);
+                    continue;
+                }
+                Some(Turn::Ended) => return Ok(Turned::Ended),
+                Some(Turn::Refused(refusal)) => {
+                    return Err(Refusal::SessionToken(refusal.clone()));
+                }
+                // While the token is valid nobody waits but the request whose turn it is.
+                Some(Turn::Calling) if begins => {}
+                _ if still_valid => break,
+                Some(Turn::Calling | Turn::AwaitingKeys(..) | Turn::Elsewhere) => {}
+                Some(Turn::Failed | Turn::CallRefused(_)) | None => {
+                    return Err(Refusal::ProviderUnavailable);
+                }
+            }
+            match self.wait(host, request, Waiting::Turn(id)) {
+                Ok(()) => return Ok(Turned::Wait),
+                // Nobody is turned away who could go on.
+                Err(_) if still_valid => break,
+                Err(refusal) => return Err(refusal),
             }
         }
-        self.wait(host, request, Waiting::Turn(id))?;
-        Ok(Turned::Wait)
+        Ok(Turned::Go(newest))
     }
 
     fn refresh_call(&self, live: &Live) -> Option<HttpCall> {

@@ -166,7 +166,7 @@ impl Worker {
     }
 
     fn public(&self, host: &mut dyn Host, request: &Request<'_>, rule: PublicRule) -> Step {
-        log::decision(host, Level::Debug, request, "forward", "a rule says public");
+        log::decision(host, Level::Debug, request.arrival, "forward", "a rule says public");
         let cookie = self.without_our_cookies(request.arrival);
         Step::Forward(Forward::public(rule, request.arrival, cookie))
     }

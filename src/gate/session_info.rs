@@ -11,6 +11,8 @@ use super::reply::Reply;
 use super::request::Request;
 use super::worker::Worker;
 
+/// Claims that say nothing of the user: they bind the token to a login, a code, or others.
+const BINDING: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 /// Most claims that one question may name.
 const CLAIMS_LIMIT: usize = 32;
 
@@ -39,8 +41,8 @@ impl Worker {
             ("expires_at".to_owned(), Json::Integer(end)),
         ];
         for name in asked.split(',').filter(|name| !name.is_empty()).take(CLAIMS_LIMIT) {
-            let known = members.iter().any(|(member, _)| member == name);
-            if let (false, Some(claim)) = (known, live.session.id_token.claim(&[name.to_owned()])) {
+            let kept = BINDING.contains(&name) || members.iter().any(|(member, _)| member == name);
+            if let (false, Some(claim)) = (kept, live.session.id_token.claim(&[name.to_owned()])) {
                 members.push((name.to_owned(), claim.clone()));
             }
         }

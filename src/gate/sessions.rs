@@ -1,6 +1,7 @@
 //! A request with a session: opened, judged again, refreshed where it is time, forwarded.
 
 use std::rc::Rc;
+use std::time::Duration;
 
 use crate::config::{self, Unauthenticated};
 use crate::crypto::NoEntropy;
@@ -20,11 +21,11 @@ use super::worker::Worker;
 use super::{Step, log};
 
 /// How much life is left in the token that goes upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Freshness {
     /// Enough.
     Fresh,
-    /// Less than `session.refresh_margin`.
+    /// Less than `session.refresh_margin`, and less than half.
     Due,
     /// None.
     Over,
@@ -44,13 +45,11 @@ impl Worker {
         if navigation::cross_site_unsafe(&request.arrival.metadata(), &request.origin) {
             return Err(Refusal::CrossSite.into());
         }
-        let freshness = self.freshness(&live.session, host.now());
-        if freshness == Freshness::Fresh {
-            return self.pass(host, request, &live, unauthenticated);
-        }
-        match self.turn(host, request, &live, freshness)? {
-            Turned::Keep => self.pass(host, request, &live, unauthenticated),
-            Turned::Renewed(renewed) => self.pass_renewed(host, request, &renewed),
+        match self.turn(host, request, &live)? {
+            Turned::Go(newest) => {
+                let renewed = newest.turn != live.turn;
+                self.pass(host, request, &newest, renewed, unauthenticated)
+            }
             Turned::Ended => self.unauthenticated(host, request, unauthenticated),
             Turned::Wait => Ok(Step::Wait),
         }
@@ -76,33 +75,29 @@ impl Worker {
         (!ended && !self.turns.ended(&live)).then_some(live)
     }
 
-    fn freshness(&self, session: &Session, now: Timestamp) -> Freshness {
-        let access_token = session.access_token.as_ref().map(|token| token.expires_at());
+    /// The freshness of the token that runs out first, of those that matter.
+    pub(super) fn freshness(&self, session: &Session, now: Timestamp) -> Freshness {
+        let access_token = session.access_token.as_ref();
+        let access_token = access_token.map(|token| (token.issued_at(), token.expires_at()));
+        let id_token = &session.id_token;
         let id_token = (self.config.upstream.authorization == config::Authorization::IdToken)
-            .then(|| session.id_token.expires_at());
-        let Some(end) = access_token.into_iter().chain(id_token).min() else {
-            return Freshness::Fresh;
-        };
-        let margin = self
-            .config
-            .session
-            .as_ref()
-            .map(|settings| settings.refresh_margin)
-            .unwrap_or_default();
-        if now >= end {
-            Freshness::Over
-        } else if now.plus(margin) >= end {
-            Freshness::Due
-        } else {
-            Freshness::Fresh
-        }
+            .then(|| (id_token.issued_at(), id_token.expires_at()));
+        let margin = self.config.session.as_ref().map(|settings| settings.refresh_margin);
+        let lives = access_token.into_iter().chain(id_token);
+        lives
+            .map(|(from, end)| freshness(from, end, margin.unwrap_or_default(), now))
+            .max()
+            .unwrap_or(Freshness::Fresh)
     }
 
+    /// `renewed`: it is not what the request's cookie holds, so its own cookie goes out with
+    /// the response.
     fn pass(
         &self,
         host: &mut dyn Host,
         request: &Request<'_>,
         live: &Rc<Live>,
+        renewed: bool,
         unauthenticated: Unauthenticated,
     ) -> Result<Step, Refused> {
         let now = host.now();
@@ -110,25 +105,22 @@ impl Worker {
             Ok(identity) => identity,
             // A new login mends it, and cannot loop: its tokens are judged before any redirect.
             Err(refusal) if mended_by_login(&refusal) => {
-                log::decision(host, Level::Info, request, "session_over", &refusal.to_string());
+                log::decision(
+                    host,
+                    Level::Info,
+                    request.arrival,
+                    "session_over",
+                    &refusal.to_string(),
+                );
                 return self.unauthenticated(host, request, unauthenticated);
             }
             Err(refusal) => return Err(Refusal::SessionToken(refusal).into()),
         };
-        let cookies = self.touched(host, request, live, now);
-        Ok(self.forward(host, request, &identity, cookies))
-    }
-
-    /// With the session that a refresh made: its cookie goes out with the response.
-    fn pass_renewed(
-        &self,
-        host: &mut dyn Host,
-        request: &Request<'_>,
-        live: &Rc<Live>,
-    ) -> Result<Step, Refused> {
-        let identity =
-            Identity::of_session(live, &self.config, host.now()).map_err(Refusal::SessionToken)?;
-        let cookies = self.write_session(host, request, &live.session)?;
+        let cookies = if renewed {
+            self.write_session(host, request, &live.session)?
+        } else {
+            self.touched(host, request, live, now)
+        };
         Ok(self.forward(host, request, &identity, cookies))
     }
 
@@ -139,7 +131,7 @@ impl Worker {
         identity: &Identity,
         cookies: Vec<SetCookie>,
     ) -> Step {
-        log::decision(host, Level::Debug, request, "forward", "a session");
+        log::decision(host, Level::Debug, request.arrival, "forward", "a session");
         let cookie = self.without_our_cookies(request.arrival);
         let forward = Forward::authenticated(identity, request.arrival, cookie, &self.config);
         Step::Forward(forward.with_cookies(cookies))
@@ -147,6 +139,7 @@ impl Worker {
 
     /// The session's cookie again, where it must move: the idle timeout slides, or the
     /// key that sealed it is on its way out. Where that fails the old one still stands.
+    /// Not while a refresh is near: the older session could reach the browser last.
     fn touched(
         &self,
         host: &mut dyn Host,
@@ -155,7 +148,9 @@ impl Worker {
         now: Timestamp,
     ) -> Vec<SetCookie> {
         let Some(settings) = &self.config.session else { return Vec::new() };
-        if live.with_first_key && !live.session.should_touch(settings, now) {
+        let moves = !live.with_first_key || live.session.should_touch(settings, now);
+        let near = live.turn.is_some() && self.freshness(&live.session, now) != Freshness::Fresh;
+        if !moves || near {
             return Vec::new();
         }
         let touched = Session { seen: now, ..live.session.clone() };
@@ -187,6 +182,25 @@ impl Worker {
             .as_ref()
             .map(|cookies| cookies.remove_session(&request.jar))
             .unwrap_or_default()
+    }
+}
+
+/// The freshness of a token that lives `from` .. `end`. One that lives for less than twice
+/// the margin is refreshed at half its life, not at every request.
+fn freshness(
+    from: Option<Timestamp>,
+    end: Timestamp,
+    margin: Duration,
+    now: Timestamp,
+) -> Freshness {
+    let half = from.map(|from| end.since(from)).and_then(|life| life.checked_div(2));
+    let margin = half.map_or(margin, |half| margin.min(half));
+    if now >= end {
+        Freshness::Over
+    } else if now.plus(margin) >= end {
+        Freshness::Due
+    } else {
+        Freshness::Fresh
     }
 }
 

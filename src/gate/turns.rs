@@ -1,9 +1,9 @@
 //! Turns at the token endpoint, as this worker sees them: refreshes and code exchanges.
 //!
 //! Providers that rotate refresh tokens take a second use for theft and end the session,
-//! the winner's new token included. So a turn is booked under the digest of the refresh
-//! token itself, and its outcome is remembered for a while: requests that are still on
-//! their way with the old cookie get the new session, not a second call.
+//! the winner's new token included. So a turn is booked under the digest of the session's
+//! tokens, and its outcome is remembered for a while: requests that are still on their way
+//! with the old cookie get the new session, not a second call.
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -12,19 +12,18 @@ use std::time::Duration;
 use crate::crypto::digest::sha256;
 use crate::provider::{TokenAnswer, TokenError};
 use crate::session::{Session, Transaction};
-use crate::token::Refusal;
+use crate::token::{AccessToken, Refusal};
 use crate::wire::Timestamp;
 
 use super::identity::Live;
-use super::shared::{COOLDOWN, MEMORY};
+use super::shared::{COOLDOWN, LOGOUT, MEMORY};
 
-/// After which a call is taken for lost.
-const ABANDONED: Duration = Duration::from_secs(180);
 /// Most turns that are in the book of one worker; the oldest outcome makes room.
 const TURNS_LIMIT: usize = 4_096;
 
-/// Which call: a refresh of which session, with which refresh token (its SHA-256); or the
-/// exchange of a login's code, named by the digest of its state.
+/// Which call: a refresh of which session, from which tokens (their SHA-256); or the exchange
+/// of a login's code, named by the digest of its state. Not by the refresh token alone: where
+/// they do not rotate it stays the same from one refresh to the next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct TurnId {
     pub(super) session: [u8; 16],
@@ -34,8 +33,13 @@ pub(super) struct TurnId {
 impl TurnId {
     /// The turn at which `session` would be refreshed; `None` without a refresh token.
     pub(super) fn of(session: &Session) -> Option<Self> {
-        let token = session.refresh_token.as_ref()?.expose();
-        Some(Self { session: session.id, token: sha256(token.as_bytes()) })
+        let refresh_token = session.refresh_token.as_ref()?;
+        let access_token = session.access_token.as_ref().map(AccessToken::raw);
+        let tokens = [Some(session.id_token.raw()), access_token, Some(refresh_token)];
+        // Digests of one length each: no two lists of tokens are written alike.
+        let digests =
+            tokens.map(|token| token.map_or([0; 32], |token| sha256(token.expose().as_bytes())));
+        Some(Self { session: session.id, token: sha256(digests.as_flattened()) })
     }
 
     /// The turn at which a login's code becomes tokens.
@@ -71,7 +75,7 @@ pub(super) enum Errand {
 #[derive(Debug)]
 pub(super) enum Turn {
     /// The token endpoint was asked.
-    Calling(Errand),
+    Calling,
     /// It has answered with a key that was not known; newer keys were asked for.
     AwaitingKeys(Errand, TokenAnswer),
     /// Another worker has the turn.
@@ -97,85 +101,102 @@ pub(super) struct Booked {
     turn: Turn,
 }
 
-/// The turns of this worker.
+/// The turns of this worker, and the sessions that ended here a moment ago.
 #[derive(Debug, Default)]
-pub(super) struct Turns(BTreeMap<TurnId, Booked>);
+pub(super) struct Turns {
+    booked: BTreeMap<TurnId, Booked>,
+    ended: BTreeMap<[u8; 16], Timestamp>,
+}
 
 impl Turns {
     /// Books a turn, or what became of it. The lease stays as it was.
     pub(super) fn set(&mut self, id: TurnId, turn: Turn, now: Timestamp) {
-        let lease = self.0.get(&id).and_then(|booked| booked.lease);
-        self.0.insert(id, Booked { at: now, lease, turn });
+        let lease = self.booked.get(&id).and_then(|booked| booked.lease);
+        self.booked.insert(id, Booked { at: now, lease, turn });
     }
 
     /// Books a turn of this worker's own.
-    pub(super) fn begin(&mut self, id: TurnId, errand: Errand, lease: Option<u64>, now: Timestamp) {
-        self.0.insert(id, Booked { at: now, lease, turn: Turn::Calling(errand) });
+    pub(super) fn begin(&mut self, id: TurnId, lease: Option<u64>, now: Timestamp) {
+        self.booked.insert(id, Booked { at: now, lease, turn: Turn::Calling });
     }
 
     /// What is known of a turn.
     pub(super) fn get(&self, id: &TurnId) -> Option<&Turn> {
-        self.0.get(id).map(|booked| &booked.turn)
+        self.booked.get(id).map(|booked| &booked.turn)
     }
 
     /// The nonce of this worker's lease.
     pub(super) fn lease(&self, id: &TurnId) -> Option<u64> {
-        self.0.get(id).and_then(|booked| booked.lease)
+        self.booked.get(id).and_then(|booked| booked.lease)
     }
 
     /// Takes a turn out of the book.
     pub(super) fn take(&mut self, id: &TurnId) -> Option<Turn> {
-        self.0.remove(id).map(|booked| booked.turn)
+        self.booked.remove(id).map(|booked| booked.turn)
     }
 
     /// The turns of which `which` is true.
     pub(super) fn those(&self, which: impl Fn(&Turn) -> bool) -> Vec<TurnId> {
-        self.0.iter().filter(|(_, booked)| which(&booked.turn)).map(|(id, _)| *id).collect()
+        self.booked.iter().filter(|(_, booked)| which(&booked.turn)).map(|(id, _)| *id).collect()
     }
 
     /// Makes room for one more; false where every turn is still under way.
     pub(super) fn make_room(&mut self) -> bool {
-        if self.0.len() < TURNS_LIMIT {
+        if self.booked.len() < TURNS_LIMIT {
             return true;
         }
-        let over = self.0.iter().filter(|(_, booked)| !booked.turn.under_way());
+        let over = self.booked.iter().filter(|(_, booked)| !booked.turn.under_way());
         let oldest = over.min_by_key(|(_, booked)| booked.at).map(|(id, _)| *id);
-        oldest.is_some_and(|id| self.0.remove(&id).is_some())
+        oldest.is_some_and(|id| self.booked.remove(&id).is_some())
     }
 
     /// Ends the session for every request of this worker: also for those that carry an
     /// older cookie of it, and whatever call is still under way.
     pub(super) fn end(&mut self, live: &Live, now: Timestamp) {
         let session = live.session.id;
-        for (_, booked) in self.0.iter_mut().filter(|(id, _)| id.session == session) {
+        for (_, booked) in self.booked.iter_mut().filter(|(id, _)| id.session == session) {
             (booked.at, booked.turn) = (now, Turn::Ended);
         }
-        if let Some(id) = live.turn {
-            self.set(id, Turn::Ended, now);
+        if self.ended.len() >= TURNS_LIMIT {
+            let oldest = self.ended.iter().min_by_key(|(_, at)| **at).map(|(session, _)| *session);
+            oldest.and_then(|session| self.ended.remove(&session));
         }
+        self.ended.insert(session, now);
     }
 
     /// Whether the session was ended here a moment ago.
     pub(super) fn ended(&self, live: &Live) -> bool {
         let turn = live.turn.and_then(|id| self.get(&id));
-        matches!(turn, Some(Turn::Ended))
+        matches!(turn, Some(Turn::Ended)) || self.ended.contains_key(&live.session.id)
     }
 
-    /// Forgets what is no longer of use. A clock that was set back must not keep it.
-    pub(super) fn sweep(&mut self, now: Timestamp) {
-        self.0.retain(|_, booked| {
-            let young = |limit| now.since(booked.at) <= limit && now >= booked.at;
+    /// Forgets what is no longer of use, and gives up calls that are not answered within
+    /// `patience`: their turns failed. What was booked by a clock that has been set back
+    /// since counts from now: an outcome must not be forgotten early, nor kept for hours.
+    pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
+        self.booked.retain(|_, booked| {
+            booked.at = booked.at.min(now);
+            let given_up = match booked.turn {
+                Turn::Calling => now.since(booked.at) > patience,
+                Turn::AwaitingKeys(..) => now.since(booked.at) > MEMORY,
+                _ => false,
+            };
+            if given_up {
+                (booked.at, booked.turn) = (now, Turn::Failed);
+            }
             match booked.turn {
-                // The call's own time limit, 60 s at most, ends these; the rest is for a
-                // host that never answers.
-                Turn::Calling(_) | Turn::AwaitingKeys(..) => young(ABANDONED),
-                Turn::Failed => young(COOLDOWN),
+                Turn::Calling | Turn::AwaitingKeys(..) => true,
+                Turn::Failed => now.since(booked.at) <= COOLDOWN,
                 Turn::Elsewhere
                 | Turn::Renewed(_)
                 | Turn::Ended
                 | Turn::Refused(_)
-                | Turn::CallRefused(_) => young(MEMORY),
+                | Turn::CallRefused(_) => now.since(booked.at) <= MEMORY,
             }
+        });
+        self.ended.retain(|_, at| {
+            *at = (*at).min(now);
+            now.since(*at) <= LOGOUT
         });
     }
 }
@@ -183,6 +204,6 @@ impl Turns {
 impl Turn {
     /// Whether an outcome is still to come.
     pub(super) const fn under_way(&self) -> bool {
-        matches!(self, Self::Calling(_) | Self::AwaitingKeys(..) | Self::Elsewhere)
+        matches!(self, Self::Calling | Self::AwaitingKeys(..) | Self::Elsewhere)
     }
 }

@@ -56,10 +56,14 @@ impl Waiters {
         matching.map(|(stream, _)| *stream).collect()
     }
 
-    /// The streams that have waited longer than `patience`. A clock that was set back
-    /// must not make anyone wait for the time it was set back by.
-    pub(super) fn overdue(&self, now: Timestamp, patience: Duration) -> Vec<StreamId> {
-        let over = |waiter: &Waiter| now.since(waiter.since) > patience || now < waiter.since;
+    /// The streams that have waited longer than `patience`. Who came by a clock that has
+    /// been set back since counts from now: nobody waits for the time it was set back by,
+    /// and nobody is thrown out.
+    pub(super) fn overdue(&mut self, now: Timestamp, patience: Duration) -> Vec<StreamId> {
+        for waiter in self.0.values_mut() {
+            waiter.since = waiter.since.min(now);
+        }
+        let over = |waiter: &Waiter| now.since(waiter.since) > patience;
         self.0.iter().filter(|(_, waiter)| over(waiter)).map(|(stream, _)| *stream).collect()
     }
 }
@@ -76,7 +80,7 @@ impl Worker {
         waiting: Waiting,
     ) -> Result<(), Refusal> {
         let now = host.now();
-        let since = request.waiting_since.unwrap_or(now);
+        let since = request.waiting_since.unwrap_or(now).min(now);
         if now.since(since) > self.patience() {
             return Err(Refusal::ProviderUnavailable);
         }

@@ -15,7 +15,7 @@ use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::{Arrival, Request};
 use super::shared::Cells;
-use super::turns::{Turn, TurnId, Turns};
+use super::turns::{Errand, Turn, TurnId, Turns};
 use super::wait::{Waiters, Waiting};
 use super::{Step, log};
 
@@ -30,7 +30,7 @@ pub(super) enum Flight {
     /// Metadata or keys, for everyone.
     Fetch(Fetch),
     /// A refresh or a code exchange, for everyone who waits for it.
-    Turn(TurnId),
+    Turn(TurnId, Errand),
 }
 
 /// The gate on one worker thread.
@@ -79,7 +79,7 @@ impl Worker {
         let arrival = Arrival::read(head, &self.config.upstream.headers);
         let origin = match self.origin(&arrival) {
             Ok(origin) => origin,
-            Err(refusal) => return Step::Reply(Reply::misdirected(&refusal, &arrival)),
+            Err(refusal) => return misdirected(host, &refusal, &arrival),
         };
         let jar = self.jar(&arrival);
         let request = Request { stream, arrival: &arrival, origin, jar, waiting_since: None };
@@ -94,7 +94,7 @@ impl Worker {
         let arrival = Arrival::read(head, &self.config.upstream.headers);
         let origin = match self.origin(&arrival) {
             Ok(origin) => origin,
-            Err(refusal) => return Step::Reply(Reply::misdirected(&refusal, &arrival)),
+            Err(refusal) => return misdirected(host, &refusal, &arrival),
         };
         let jar = self.jar(&arrival);
         let waiter = self.waiters.take(stream);
@@ -118,8 +118,8 @@ impl Worker {
     ) -> Vec<StreamId> {
         match self.flights.remove(&call) {
             Some(Flight::Fetch(fetch)) => self.fetched(host, fetch, answer),
-            Some(Flight::Turn(id)) => {
-                self.turn_answered(host, id, token_endpoint::token_answer(answer));
+            Some(Flight::Turn(id, errand)) => {
+                self.turn_answered(host, id, errand, token_endpoint::token_answer(answer));
                 self.settled(&[id])
             }
             // Late, or not ours: a normal case.
@@ -130,9 +130,10 @@ impl Worker {
     /// Time passed. Gives the streams that may go on; those that waited too long are
     /// refused when they do.
     pub fn tick(&mut self, host: &mut dyn Host) -> Vec<StreamId> {
+        self.keep_awaiting_keys(host);
         self.fetch_due(host);
         let now = host.now();
-        self.turns.sweep(now);
+        self.turns.sweep(now, self.patience());
         // Wakes are not lost; this is for the worker that died before it could wake anyone.
         let mut streams = Vec::new();
         for id in self.turns_elsewhere() {
@@ -169,7 +170,13 @@ impl Worker {
     ) -> Step {
         decided.unwrap_or_else(|refused| {
             let Refused { refusal, cookies } = refused;
-            log::decision(host, refusal.level(), request, refusal.code(), &refusal.to_string());
+            log::decision(
+                host,
+                refusal.level(),
+                request.arrival,
+                refusal.code(),
+                &refusal.to_string(),
+            );
             let login = self.config.login.then_some(self.config.endpoints.login.as_str());
             Step::Reply(Reply::refused(&refusal, request.arrival, login).with_cookies(cookies))
         })
@@ -197,7 +204,9 @@ impl Worker {
     fn fetched(&mut self, host: &mut dyn Host, fetch: Fetch, answer: &Answer<'_>) -> Vec<StreamId> {
         let (now, jitter) = (host.now(), jitter(host));
         let was_ready = self.provider.ready();
-        match self.provider.answered(fetch, answer, now, jitter) {
+        let learned = self.provider.answered(fetch, answer, now, jitter);
+        let keys_came = matches!(learned, Ok(Learned::Keys { .. }));
+        match learned {
             Ok(Learned::Metadata) => {
                 host.log(Level::Info, "the provider's metadata is there");
                 // The keys' address is known now: no need to wait for the next tick.
@@ -211,16 +220,22 @@ impl Worker {
             }
             Err(problem) => host.log(Level::Warn, &problem.to_string()),
         }
-        let keys_settled = fetch == Fetch::Keys;
         let ready = !was_ready && self.provider.ready();
-        let settled = if keys_settled { self.settle_turns(host) } else { Vec::new() };
+        // Tokens from the provider itself are not thrown away because its keys did not come
+        // this time; a client's own may be anything, and is answered.
+        let settled = if keys_came { self.settle_turns(host) } else { Vec::new() };
         let mut streams = self.settled(&settled);
         streams.extend(self.waiters.those(|waiting| match waiting {
             Waiting::Provider => ready,
-            Waiting::Keys => keys_settled,
+            Waiting::Keys => fetch == Fetch::Keys,
             Waiting::Turn(_) => false,
         }));
         streams
+    }
+
+    /// The refusal of a token whose key is not known, where that is the token's fault.
+    pub(super) fn unknown_key(&self, refusal: Refusal) -> Refusal {
+        if self.provider.keys_failing() { Refusal::ProviderUnavailable } else { refusal }
     }
 
     /// The streams that waited for these turns, where they are over.
@@ -232,6 +247,12 @@ impl Worker {
             _ => false,
         })
     }
+}
+
+/// Answered before anything else of the request is believed.
+fn misdirected(host: &mut dyn Host, refusal: &Refusal, arrival: &Arrival<'_>) -> Step {
+    log::decision(host, refusal.level(), arrival, refusal.code(), &refusal.to_string());
+    Step::Reply(Reply::misdirected(refusal, arrival))
 }
 
 /// So that many workers do not ask at the same moment. Without randomness: no jitter.

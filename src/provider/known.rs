@@ -188,6 +188,12 @@ impl Provider {
         self.note(fetch, Fault::NotSent);
     }
 
+    /// Whether the last fetch of the keys failed: newer ones may exist.
+    #[must_use]
+    pub const fn keys_failing(&self) -> bool {
+        self.keys_problem.is_some()
+    }
+
     /// A token names a key that is not there: fetches the keys, at most once in 10 s.
     pub fn want_keys(&mut self, now: Timestamp) -> KeysWanted {
         self.keys.want(now)

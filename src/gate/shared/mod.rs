@@ -33,7 +33,7 @@ pub(super) const MEMORY: Duration = Duration::from_secs(60);
 /// How long a failed call keeps others from making the next one.
 pub(super) const COOLDOWN: Duration = Duration::from_secs(1);
 /// How long a logout is remembered: longer than any call that was under way lasts.
-const LOGOUT: Duration = Duration::from_secs(180);
+pub(super) const LOGOUT: Duration = Duration::from_secs(180);
 
 /// What a worker finds when it wants a turn.
 #[derive(Debug, PartialEq, Eq)]
