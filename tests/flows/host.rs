@@ -1,0 +1,190 @@
+//! The host of a worker: a clock that only tests move, randomness that can fail, calls that
+//! are kept until somebody answers them, and every log line.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+
+use oidc_gate::crypto::{Entropy, NoEntropy};
+use oidc_gate::gate::{CallId, Host, Level, NotSent};
+use oidc_gate::http::Form;
+use oidc_gate::jose::{Algorithm, PublicKey, PureRust, SignatureBackend, Verdict};
+use oidc_gate::provider::HttpCall;
+use oidc_gate::token::testing::NOW;
+use oidc_gate::wire::Timestamp;
+
+/// Which of the provider's endpoints a call is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Endpoint {
+    Discovery,
+    Keys,
+    Token,
+}
+
+/// A call that the gate sent.
+#[derive(Clone)]
+pub(crate) struct Sent {
+    pub(crate) id: CallId,
+    pub(crate) endpoint: Endpoint,
+    pub(crate) headers: BTreeMap<String, String>,
+    /// The form in its body.
+    pub(crate) form: BTreeMap<String, String>,
+}
+
+/// How randomness behaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Randomness {
+    Good,
+    /// From the draw with this number on there is none.
+    GoneFrom(usize),
+    /// Only the draw with this number fails.
+    FailsAt(usize),
+}
+
+/// Checks signatures in earnest, and counts them.
+#[derive(Default)]
+pub(crate) struct Counting(Cell<usize>);
+
+impl Counting {
+    pub(crate) fn checks(&self) -> usize {
+        self.0.get()
+    }
+}
+
+impl SignatureBackend for Counting {
+    fn verify(&self, alg: Algorithm, key: &PublicKey, message: &[u8], signature: &[u8]) -> Verdict {
+        self.0.set(self.0.get() + 1);
+        PureRust.verify(alg, key, message, signature)
+    }
+}
+
+pub(crate) struct TestHost {
+    pub(crate) now: Timestamp,
+    pub(crate) randomness: Randomness,
+    /// How often randomness was asked for.
+    pub(crate) draws: usize,
+    pub(crate) signatures: Counting,
+    /// Endpoints whose calls the host does not take.
+    pub(crate) not_taken: Vec<Endpoint>,
+    /// Calls that it took and nobody has answered.
+    pub(crate) pending: Vec<Sent>,
+    /// All that it ever took.
+    pub(crate) sent: Vec<Sent>,
+    /// How many it did not take.
+    pub(crate) refused: usize,
+    pub(crate) log: Vec<(Level, String)>,
+    state: u64,
+    calls: u32,
+}
+
+impl TestHost {
+    pub(crate) fn new() -> Self {
+        Self {
+            now: NOW,
+            randomness: Randomness::Good,
+            draws: 0,
+            signatures: Counting::default(),
+            not_taken: Vec::new(),
+            pending: Vec::new(),
+            sent: Vec::new(),
+            refused: 0,
+            log: Vec::new(),
+            state: 0x9e37_79b9_7f4a_7c15,
+            calls: 0,
+        }
+    }
+
+    /// How many calls to `endpoint` were ever taken.
+    pub(crate) fn count(&self, endpoint: Endpoint) -> usize {
+        self.sent.iter().filter(|call| call.endpoint == endpoint).count()
+    }
+
+    /// The latest call to `endpoint`.
+    pub(crate) fn latest(&self, endpoint: Endpoint) -> &Sent {
+        self.sent.iter().rfind(|call| call.endpoint == endpoint).unwrap()
+    }
+
+    /// Whether a line of the log holds all of `words`.
+    pub(crate) fn logged(&self, words: &[&str]) -> bool {
+        self.log.iter().any(|(_, line)| words.iter().all(|word| line.contains(word)))
+    }
+}
+
+impl Entropy for TestHost {
+    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
+        let draw = self.draws;
+        self.draws += 1;
+        let fails = match self.randomness {
+            Randomness::Good => false,
+            Randomness::GoneFrom(from) => draw >= from,
+            Randomness::FailsAt(at) => draw == at,
+        };
+        if fails {
+            return Err(NoEntropy);
+        }
+        for byte in bytes {
+            self.state ^= self.state << 13;
+            self.state ^= self.state >> 7;
+            self.state ^= self.state << 17;
+            *byte = self.state.to_le_bytes()[3];
+        }
+        Ok(())
+    }
+}
+
+impl Host for TestHost {
+    fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    fn dispatch(&mut self, call: &HttpCall) -> Result<CallId, NotSent> {
+        let headers: BTreeMap<String, String> = call.headers.iter().cloned().collect();
+        let endpoint = match headers[":path"].as_str() {
+            "/realms/acme/.well-known/openid-configuration" => Endpoint::Discovery,
+            "/realms/acme/certs" => Endpoint::Keys,
+            "/realms/acme/token" => Endpoint::Token,
+            other => panic!("a call to {other}"),
+        };
+        assert_eq!(call.cluster, "keycloak");
+        assert_eq!(call.timeout.as_secs(), 5);
+        if self.not_taken.contains(&endpoint) {
+            self.refused += 1;
+            return Err(NotSent);
+        }
+        self.calls += 1;
+        let id = CallId(self.calls);
+        let sent = Sent { id, endpoint, headers, form: form(&call.body) };
+        self.pending.push(sent.clone());
+        self.sent.push(sent);
+        Ok(id)
+    }
+
+    fn signatures(&self) -> &dyn SignatureBackend {
+        &self.signatures
+    }
+
+    fn logs(&self, _: Level) -> bool {
+        true
+    }
+
+    fn log(&mut self, level: Level, line: &str) {
+        self.log.push((level, line.to_owned()));
+    }
+}
+
+/// The parameters that the gate ever sends, each at most once.
+fn form(body: &[u8]) -> BTreeMap<String, String> {
+    let form = Form::parse(body).unwrap();
+    let names = [
+        "grant_type",
+        "code",
+        "redirect_uri",
+        "code_verifier",
+        "refresh_token",
+        "client_id",
+        "client_secret",
+        "scope",
+    ];
+    let value =
+        |name: &str| form.once(name).unwrap().map(|value| (name.to_owned(), value.to_owned()));
+    names.iter().filter_map(|name| value(name)).collect()
+}

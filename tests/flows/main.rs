@@ -1,0 +1,32 @@
+//! Whole flows through [`oidc_gate::gate::Worker`], with a host that does what a test says:
+//! every branch of every flow, every fault at every step. One file for each file of `src/gate`.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    clippy::arithmetic_side_effects,
+    reason = "a test may stop where it went wrong"
+)]
+
+mod bearer;
+mod browser;
+mod clock;
+mod host;
+mod keys;
+mod provider;
+mod refresh;
+mod refresh_faults;
+mod reply;
+mod request;
+mod scene;
+mod secrets;
+mod session_info;
+mod steps;
+mod wait;
+
+mod callback;
+mod callback_tokens;
+mod login;
+mod logout;
