@@ -92,10 +92,14 @@ impl Worker {
         let turn = match answer {
             Ok(answer) => self.judged(host, &id, errand, answer, true),
             Err(error) => {
+                let over = matches!(errand, Errand::Refresh(_)) && error.invalid_grant();
+                // Sessions end at the provider every day; whatever else went wrong should not.
+                let (level, decision) =
+                    if over { (Level::Info, "session_over") } else { (Level::Warn, "call_failed") };
                 let reason = error.to_string();
-                host.log(Level::Warn, &format!("decision=call_refused reason={reason:?}"));
+                host.log(level, &format!("decision={decision} reason={reason:?}"));
                 match (errand, error) {
-                    (Errand::Refresh(_), error) if error.invalid_grant() => Turn::Ended,
+                    _ if over => Turn::Ended,
                     (Errand::Login(_), error @ TokenError::Refused { .. }) => {
                         Turn::CallRefused(error)
                     }
@@ -174,8 +178,10 @@ impl Worker {
             Errand::Login(transaction) => self.verify_login(host, transaction, &answer),
         };
         match verified {
-            // Without randomness there is no new session.
-            Ok(Err(NoEntropy)) => Turn::Failed,
+            Ok(Err(NoEntropy)) => {
+                host.log(Level::Error, &format!("decision=no_session reason=\"{NoEntropy}\""));
+                Turn::Failed
+            }
             Ok(Ok(session)) => {
                 host.log(Level::Info, "decision=tokens_verified reason=\"each by its own rules\"");
                 Turn::Renewed(Rc::new(Live::new(session, true, &self.config)))
@@ -207,13 +213,15 @@ impl Worker {
     /// Books the outcome, and tells the other workers.
     fn settle(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {
         let outcome = match &turn {
-            Turn::Renewed(live) => self.sealed(host, &id, live),
-            Turn::Failed => Outcome::Failed,
+            // Nobody is told, nothing is sealed.
+            _ if self.turns.lease(&id).is_none() => None,
+            Turn::Renewed(live) => Some(self.sealed(host, &id, live)),
+            Turn::Failed => Some(Outcome::Failed),
             // Code or refresh token are spent: for the others there is only a new login.
-            _ => Outcome::Ended,
+            _ => Some(Outcome::Ended),
         };
-        let stands = match self.turns.lease(&id) {
-            Some(_) => self.cells.publish(host, &id, &outcome),
+        let stands = match outcome {
+            Some(outcome) => self.cells.publish(host, &id, &outcome),
             None => Claim::Alone,
         };
         let turn = match stands {

@@ -6,6 +6,7 @@ use oidc_gate::token::testing::ISSUER;
 use serde_json::json;
 
 use super::scene::{OTHER_KEY, SESSION_KEY, Scene};
+use super::steps::parameter;
 
 /// Fails where the scene's gate has told a secret.
 pub(crate) fn none_is_told(scene: &Scene) {
@@ -25,8 +26,11 @@ pub(crate) fn none_is_told(scene: &Scene) {
         quiet("an answer", &answer.body, &|_| false);
         for (name, value) in &answer.headers {
             // State and nonce are told to the provider, and whose session ends.
-            let state =
-                |secret: &str| secret.len() == 43 && value.starts_with(&format!("{ISSUER}/auth?"));
+            let told = ["state", "nonce"].map(|name| parameter(value, name));
+            let state = |secret: &str| {
+                let to_provider = value.starts_with(&format!("{ISSUER}/auth?"));
+                to_provider && told.iter().any(|told| told.as_deref() == Some(secret))
+            };
             let hint = |secret: &str| {
                 let hint = value.strip_prefix(&format!("{ISSUER}/logout?id_token_hint="));
                 hint.is_some_and(|rest| rest.split('&').next().unwrap().contains(secret))

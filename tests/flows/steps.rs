@@ -48,7 +48,7 @@ pub(crate) fn to_provider(answer: &Answered) -> bool {
 
 /// A parameter of the query of `url`.
 pub(crate) fn parameter(url: &str, name: &str) -> Option<String> {
-    let (_, query) = url.split_once('?').unwrap();
+    let (_, query) = url.split_once('?').unwrap_or_default();
     let form = Form::parse(query.as_bytes()).unwrap();
     form.once(name).unwrap().map(str::to_owned)
 }
