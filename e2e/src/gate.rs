@@ -40,6 +40,7 @@ struct Setup {
     config: Value,
     concurrency: u32,
     raw_paths: bool,
+    tls: bool,
 }
 
 impl Builder {
@@ -84,10 +85,20 @@ impl Builder {
         self.config(|config| config["session"]["cookie"]["secure"] = true.into())
     }
 
+    /// Envoy speaks https itself. Only a real browser can talk to it then.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.setup.tls = true;
+        self.secure()
+    }
+
     /// Starts all three, and waits until every worker knows the provider.
     pub fn start(self) -> Gate {
         let gate = self.start_unready(|_| ());
-        gate.wait_until_ready();
+        // A page load waits for the provider anyway.
+        if !gate.setup.tls {
+            gate.wait_until_ready();
+        }
         gate
     }
 
@@ -128,7 +139,8 @@ impl Setup {
             .env("OTHER_SESSION_KEY", SESSION_KEYS[1])
             .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
             .upstream(([127, 0, 0, 1], upstream.port()).into());
-        if self.raw_paths { envoy.raw_paths() } else { envoy }.try_start()
+        let envoy = if self.raw_paths { envoy.raw_paths() } else { envoy };
+        if self.tls { envoy.tls() } else { envoy }.try_start()
     }
 
     /// Whether browsers see https.
@@ -183,7 +195,7 @@ impl Gate {
             "upstream": { "headers": { "x-user": "preferred_username", "x-auth-name": "id_token.name" } },
             "rules": [{ "match": { "path_prefix": "/public" }, "access": "public" }],
         });
-        let setup = Setup { config, concurrency: 1, raw_paths: false };
+        let setup = Setup { config, concurrency: 1, raw_paths: false, tls: false };
         Builder { options: ProviderOptions::default(), metadata: None, setup }
     }
 

@@ -9,6 +9,7 @@
 //! http       one request, one answer, one connection: HTTP/1.1 by hand, HTTP/2 by hyper
 //! gate       provider, upstream and an Envoy with the filter between: the scene of most tests
 //! browser    cookies, redirects, forms, what a person does; page loads and fetch() as browsers mark them
+//! chromium   a real browser, headless: what it makes of the gate's answers no imitation can tell
 //! keycloak   a real Keycloak, shared by the tests of a binary, and what its administrator does
 //! jwt        a look into tokens, without any check
 //! process    a child process that cannot outlive the tests
@@ -16,6 +17,7 @@
 //! ```
 
 pub mod browser;
+pub mod chromium;
 pub mod envoy;
 pub mod gate;
 pub mod http;

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{iter, thread};
 
 use oidc_gate_e2e::browser::{Browser, Form, Page, Url};
-use oidc_gate_e2e::http::{self, Answer, PROTOCOLS, Request};
+use oidc_gate_e2e::http::{self, Answer, Protocol, Request};
 use oidc_gate_e2e::keycloak::{self, Admin};
 use serde_json::{Value, json};
 
@@ -30,7 +30,9 @@ macro_rules! with_both_clients {
 
 with_both_clients! {
     one_login_serves_two_audiences
-    a_rotating_refresh_under_parallel_requests_loses_nobody
+    a_rotating_refresh_under_20_requests_over_http_1_loses_nobody
+    a_rotating_refresh_under_20_requests_over_http_2_loses_nobody
+    a_rotating_refresh_on_two_workers_loses_nobody
     logout_ends_single_sign_on
     a_session_ended_at_the_provider_ends_here_with_the_next_refresh
     without_the_audience_mapper_a_page_names_the_access_token
@@ -65,44 +67,55 @@ fn one_login_serves_two_audiences(client: &str) {
     assert_eq!(Browser::new().fetch(&gate.url("/api/things")).status, 401);
 }
 
-fn a_rotating_refresh_under_parallel_requests_loses_nobody(client: &str) {
+fn a_rotating_refresh_under_20_requests_over_http_1_loses_nobody(client: &str) {
+    a_rotating_refresh_under_parallel_requests_loses_nobody(client, "http-1", 1, Protocol::H1);
+}
+
+fn a_rotating_refresh_under_20_requests_over_http_2_loses_nobody(client: &str) {
+    a_rotating_refresh_under_parallel_requests_loses_nobody(client, "http-2", 1, Protocol::H2);
+}
+
+fn a_rotating_refresh_on_two_workers_loses_nobody(client: &str) {
+    a_rotating_refresh_under_parallel_requests_loses_nobody(client, "two-workers", 2, Protocol::H1);
+}
+
+fn a_rotating_refresh_under_parallel_requests_loses_nobody(
+    client: &str,
+    why: &str,
+    workers: u32,
+    protocol: Protocol,
+) {
     let admin = keycloak::shared().admin();
-    for protocol in PROTOCOLS {
-        let client = short_lived(&admin, client, &format!("parallel-{protocol:?}"));
-        let gate = Gate::of(&client).refresh_margin("6s").start();
-        let mut alice = Browser::new();
-        let mut seen = answered(&alice.login(&gate.url("/"), "alice").answer);
-        let (app, sid) = (Url::parse(&gate.url("/")), seen["claims"]["sid"].clone());
+    let client = short_lived(&admin, client, why);
+    let gate = Gate::of(&client).refresh_margin("6s").concurrency(workers).start();
+    let mut alice = Browser::new();
+    let mut seen = answered(&alice.login(&gate.url("/"), "alice").answer);
+    let (app, sid) = (Url::parse(&gate.url("/")), seen["claims"]["sid"].clone());
 
-        // In turn: the token is still good for some seconds, so only one has to wait; it is not, so all have to.
-        for (round, left) in [4, -1, 4].into_iter().enumerate() {
-            sleep_until_left(&seen, left);
-            let stale = alice.jar.line(&app).expect("a session");
-            let request = Request::get("/api/things").fetch().header("cookie", &stale);
-            let requests: Vec<_> = iter::repeat_n(request.clone(), 20).collect();
-            let answers = http::send_together(gate.address(), protocol, &requests);
-            for answer in &answers {
-                let seen = answered(answer);
-                assert_eq!(seen["claims"]["sid"], sid);
-                assert_eq!(header(&seen, "x-user"), ["alice"]);
-            }
-            // Two that were still on their way with the old cookie.
-            let late: Vec<_> = (0..2).map(|_| gate.envoy.send(&request)).collect();
-            late.iter().for_each(|answer| drop(answered(answer)));
-
-            // The last to arrive is the one whose cookies the browser is left with: be it any of them.
-            for line in answers.iter().rev().flat_map(|answer| answer.all("set-cookie")) {
-                alice.jar.keep(&app, line);
-            }
-            assert_ne!(alice.jar.line(&app), Some(stale), "the session is a new one");
-            seen = answered(&alice.fetch(&gate.url("/api/things")));
-            assert_eq!(
-                admin.count("REFRESH_TOKEN", &client),
-                round + 1,
-                "one refresh for all of them"
-            );
-            assert_eq!(admin.count("REFRESH_TOKEN_ERROR", &client), 0);
+    // In turn: the token is still good for some seconds, so only one has to wait; it is not, so all have to.
+    for (round, left) in [4, -1, 4].into_iter().enumerate() {
+        sleep_until_left(&seen, left);
+        let stale = alice.jar.line(&app).expect("a session");
+        let request = Request::get("/api/things").fetch().header("cookie", &stale);
+        let requests: Vec<_> = iter::repeat_n(request.clone(), 20).collect();
+        let answers = http::send_together(gate.address(), protocol, &requests);
+        for answer in &answers {
+            let seen = answered(answer);
+            assert_eq!(seen["claims"]["sid"], sid);
+            assert_eq!(header(&seen, "x-user"), ["alice"]);
         }
+        // Two that were still on their way with the old cookie.
+        let late: Vec<_> = (0..2).map(|_| gate.envoy.send(&request)).collect();
+        late.iter().for_each(|answer| drop(answered(answer)));
+
+        // The last to arrive is the one whose cookies the browser is left with: be it any of them.
+        for line in answers.iter().rev().flat_map(|answer| answer.all("set-cookie")) {
+            alice.jar.keep(&app, line);
+        }
+        assert_ne!(alice.jar.line(&app), Some(stale), "the session is a new one");
+        seen = answered(&alice.fetch(&gate.url("/api/things")));
+        assert_eq!(admin.count("REFRESH_TOKEN", &client), round + 1, "one refresh for all of them");
+        assert_eq!(admin.count("REFRESH_TOKEN_ERROR", &client), 0);
     }
 }
 

@@ -183,9 +183,11 @@ mod tests {
 
     #[test]
     fn only_addresses_on_this_machine_are_redirected_to() {
-        for allowed in
-            ["http://127.0.0.1:10000/oauth2/callback", "https://localhost:1/x", "http://localhost/x"]
-        {
+        for allowed in [
+            "http://127.0.0.1:10000/oauth2/callback",
+            "https://localhost:1/x",
+            "http://localhost/x",
+        ] {
             assert!(is_allowed_redirect(allowed), "{allowed}");
         }
         for refused in [

@@ -16,14 +16,34 @@ impl Builder {
                 "listeners": [{
                     "name": "gate",
                     "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
-                    "filter_chains": [{ "filters": [{
-                        "name": "envoy.filters.network.http_connection_manager",
-                        "typed_config": self.connection_manager(),
-                    }]}],
+                    "filter_chains": [self.filter_chain()],
                 }],
                 "clusters": self.clusters.iter().map(cluster).collect::<Value>(),
             },
         })
+    }
+
+    fn filter_chain(&self) -> Value {
+        let mut chain = json!({ "filters": [{
+            "name": "envoy.filters.network.http_connection_manager",
+            "typed_config": self.connection_manager(),
+        }]});
+        if self.tls {
+            chain["transport_socket"] = json!({
+                "name": "envoy.transport_sockets.tls",
+                "typed_config": {
+                    "@type": "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.DownstreamTlsContext",
+                    "common_tls_context": {
+                        "alpn_protocols": ["h2", "http/1.1"],
+                        "tls_certificates": [{
+                            "certificate_chain": { "inline_string": include_str!("tls/localhost.crt.pem") },
+                            "private_key": { "inline_string": include_str!("tls/localhost.key.pem") },
+                        }],
+                    },
+                },
+            });
+        }
+        chain
     }
 
     fn connection_manager(&self) -> Value {

@@ -19,6 +19,7 @@ pub struct Builder {
     pub(super) routes: Vec<(String, String)>,
     pub(super) raw_paths: bool,
     pub(super) trusted_hops: u32,
+    pub(super) tls: bool,
 }
 
 impl Builder {
@@ -31,6 +32,7 @@ impl Builder {
             routes: Vec::new(),
             raw_paths: false,
             trusted_hops: 0,
+            tls: false,
         }
     }
 
@@ -86,6 +88,13 @@ impl Builder {
     #[must_use]
     pub fn behind_tls(mut self) -> Self {
         self.trusted_hops = 1;
+        self
+    }
+
+    /// TLS ends here, with a certificate that nobody has signed: for a browser that does not mind.
+    #[must_use]
+    pub fn tls(mut self) -> Self {
+        self.tls = true;
         self
     }
 

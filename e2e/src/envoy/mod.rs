@@ -159,8 +159,8 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate stands in the workspace")
 }
 
-/// A folder for one Envoy, below `target/`. Those of runs that are over and failed are removed first.
-fn fresh_dir() -> PathBuf {
+/// A folder for one Envoy, or one browser, below `target/`. Those of runs that are over and failed are removed first.
+pub(crate) fn fresh_dir() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     static BASE: LazyLock<PathBuf> = LazyLock::new(|| {
         let all = root().join("target/e2e");

@@ -12,10 +12,11 @@ use serde_json::{Value, json};
 /// What a [`Gate`] is started with.
 pub(crate) struct Builder {
     config: Value,
+    workers: u32,
     audience: String,
 }
 
-/// A running one, with one worker.
+/// A running one.
 pub(crate) struct Gate {
     pub(crate) envoy: Envoy,
     pub(crate) api: DevUpstream,
@@ -42,7 +43,7 @@ impl Gate {
             "upstream": {"headers": {"x-user": "preferred_username", "x-id-audience": "id_token.aud"}},
         });
         config["client"][authentication.0] = authentication.1;
-        Builder { config, audience: "APP-backend".into() }
+        Builder { config, workers: 1, audience: "APP-backend".into() }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -72,6 +73,12 @@ impl Builder {
         self
     }
 
+    /// With so many workers, instead of one.
+    pub(crate) fn concurrency(mut self, workers: u32) -> Self {
+        self.workers = workers;
+        self
+    }
+
     /// Starts it, and waits until it has met Keycloak.
     pub(crate) fn start(mut self) -> Gate {
         self.config["access_token"] = json!({"audiences": [self.audience]});
@@ -89,6 +96,7 @@ impl Builder {
         .expect("the API starts");
         let envoy = Envoy::new()
             .wasm_config(self.config)
+            .concurrency(self.workers)
             .cluster("keycloak", keycloak.address())
             .upstream(SocketAddr::from(([127, 0, 0, 1], api.port())))
             .start();
