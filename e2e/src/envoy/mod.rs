@@ -6,7 +6,7 @@ mod log;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::process::{self, Child};
+use std::process::{self, Child, Command};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, thread};
@@ -125,6 +125,18 @@ impl Drop for Envoy {
         }
         let _ = fs::remove_dir_all(&self.dir);
     }
+}
+
+/// What Envoy says of a configuration file of the repository, read with these environment variables.
+pub fn validate(file: &str, environment: &[(&str, &str)]) -> String {
+    filter();
+    let mut command = Command::new(binary());
+    command
+        .args(["--mode", "validate", "-c", file])
+        .current_dir(root())
+        .envs(environment.iter().copied());
+    let output = command.output().unwrap_or_else(|problem| panic!("Envoy: {problem}"));
+    String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned()
 }
 
 /// Where the binary is: `$ENVOY`, or where `make envoy` puts it.

@@ -1,6 +1,7 @@
 //! Configuration: what is wrong is said at the start, all of it at once; a gate that does not know its rules never runs.
 
-use oidc_gate_e2e::gate::Gate;
+use oidc_gate_e2e::envoy::validate;
+use oidc_gate_e2e::gate::{Gate, SESSION_KEYS};
 use serde_json::{Value, json};
 
 /// The log of an Envoy that refused to start.
@@ -64,4 +65,14 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
 fn a_cookie_that_is_not_secure_is_warned_of() {
     let gate = Gate::new().start();
     assert!(!gate.envoy.log().lines_with("session.cookie.secure").is_empty());
+}
+
+/// `envoy.yaml` is what people copy: Envoy and the filter both take it as it stands.
+#[test]
+fn the_example_is_right() {
+    let log =
+        validate("envoy.yaml", &[("CLIENT_SECRET", "secret"), ("SESSION_KEY", SESSION_KEYS[0])]);
+    assert!(log.contains("configuration 'envoy.yaml' OK"), "{log}");
+    let log = validate("envoy.yaml", &[("CLIENT_SECRET", "secret")]);
+    assert!(log.contains("session.keys[0].env"), "its secrets come from the environment: {log}");
 }
