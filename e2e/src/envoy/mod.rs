@@ -80,6 +80,18 @@ impl Envoy {
         value.unwrap_or(0)
     }
 
+    /// How many worker threads have had a connection of a client.
+    pub fn workers_that_served(&self) -> usize {
+        let page = self.admin("/stats").expect("the admin page answers").text();
+        let of_a_worker = |line: &&str| {
+            line.starts_with("listener.127.")
+                && line.contains(".worker_")
+                && line.contains(".downstream_cx_total: ")
+                && !line.ends_with(": 0")
+        };
+        page.lines().filter(of_a_worker).count()
+    }
+
     fn admin(&self, path: &str) -> Option<Answer> {
         Connection::open(self.admin, Protocol::H1)
             .and_then(|mut admin| admin.try_send(&Request::get(path)))

@@ -18,3 +18,4 @@ mod refresh;
 mod refresh_answers;
 mod seen;
 mod session;
+mod workers;
