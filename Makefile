@@ -39,7 +39,9 @@ browser: wasm envoy ## the same flows in a real Chromium (Debian's chromium pack
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --features browser --test browser
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
-	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --release --package oidc-gate-e2e --features bench --bin bench
+	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --config 'profile.dev.package.oidc-gate.opt-level=3' \
+		--package oidc-gate-e2e --features bench --bin bench
 
 docs: toolchain ## write the tables of docs/configuration.md anew, from the code
 	@UPDATE=1 $(CARGO) test --quiet --package oidc-gate --test docs the_reference_is_made_from_the_keys

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::builder::Builder;
+use super::builder::{Builder, Filter};
 use super::filter;
 
 impl Builder {
@@ -13,20 +13,34 @@ impl Builder {
             // Port 0: the kernel chooses a free one, and `--admin-address-path` and `/listeners` tell which.
             "admin": { "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))) },
             "static_resources": {
-                "listeners": [{
-                    "name": "gate",
-                    "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
-                    "filter_chains": [self.filter_chain()],
-                }],
+                "listeners": self.listeners(),
                 "clusters": self.clusters.iter().map(cluster).collect::<Value>(),
             },
         })
     }
 
-    fn filter_chain(&self) -> Value {
+    fn listeners(&self) -> Value {
+        let gate = self.filter.as_ref().map(|config| Filter {
+            name: "oidc_gate".into(),
+            file: filter(),
+            configuration: config.to_string(),
+        });
+        std::iter::once(&("gate".to_owned(), gate))
+            .chain(&self.more_listeners)
+            .map(|(name, filter)| {
+                json!({
+                    "name": name,
+                    "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
+                    "filter_chains": [self.filter_chain(filter.as_ref())],
+                })
+            })
+            .collect()
+    }
+
+    fn filter_chain(&self, filter: Option<&Filter>) -> Value {
         let mut chain = json!({ "filters": [{
             "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": self.connection_manager(),
+            "typed_config": self.connection_manager(filter),
         }]});
         if self.tls {
             chain["transport_socket"] = json!({
@@ -46,9 +60,9 @@ impl Builder {
         chain
     }
 
-    fn connection_manager(&self) -> Value {
+    fn connection_manager(&self, filter: Option<&Filter>) -> Value {
         let mut filters = Vec::new();
-        filters.extend(self.filter.as_ref().map(|config| self.wasm(config)));
+        filters.extend(filter.map(|filter| self.wasm(filter)));
         filters.push(json!({
             "name": "envoy.filters.http.router",
             "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
@@ -75,23 +89,23 @@ impl Builder {
         })
     }
 
-    fn wasm(&self, config: &Value) -> Value {
+    fn wasm(&self, filter: &Filter) -> Value {
         let names: Vec<_> = self.environment.iter().map(|(name, _)| name).collect();
         json!({
-            "name": "oidc_gate",
+            "name": filter.name,
             "typed_config": {
                 "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
                 "config": {
-                    "name": "oidc_gate",
+                    "name": filter.name,
                     "failure_policy": "FAIL_RELOAD",
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",
-                        "value": config.to_string(),
+                        "value": filter.configuration,
                     },
                     "vm_config": {
                         "runtime": "envoy.wasm.runtime.v8",
                         "environment_variables": { "host_env_keys": names },
-                        "code": { "local": { "filename": filter() } },
+                        "code": { "local": { "filename": filter.file } },
                     },
                 },
             },

@@ -2,12 +2,24 @@
 
 use std::fs;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use super::{Envoy, Log, UNKNOWN, binary, fresh_dir};
 use crate::process;
+
+/// A filter that is not the gate.
+#[derive(Clone, Debug)]
+pub struct Filter {
+    /// What Envoy calls it.
+    pub name: String,
+    /// The `.wasm`.
+    pub file: PathBuf,
+    /// Its configuration, as it gets it.
+    pub configuration: String,
+}
 
 /// What an Envoy is started with; every setting has the value that most tests need.
 #[derive(Clone, Debug)]
@@ -20,6 +32,8 @@ pub struct Builder {
     pub(super) raw_paths: bool,
     pub(super) trusted_hops: u32,
     pub(super) tls: bool,
+    pub(super) more_listeners: Vec<(String, Option<Filter>)>,
+    wasm_log_level: &'static str,
 }
 
 impl Builder {
@@ -33,6 +47,9 @@ impl Builder {
             raw_paths: false,
             trusted_hops: 0,
             tls: false,
+            more_listeners: Vec::new(),
+            // The filter's own log at its most talkative: no secret may be in it.
+            wasm_log_level: "debug",
         }
     }
 
@@ -98,6 +115,20 @@ impl Builder {
         self
     }
 
+    /// Another listener beside the one for tests: the same routes, with this filter or none.
+    #[must_use]
+    pub fn listener(mut self, name: &str, filter: Option<Filter>) -> Self {
+        self.more_listeners.push((name.into(), filter));
+        self
+    }
+
+    /// The filter logs what operators let it log, and is as fast as they have it.
+    #[must_use]
+    pub fn quiet(mut self) -> Self {
+        self.wasm_log_level = "warning";
+        self
+    }
+
     /// Starts Envoy and waits until it listens. Panics with its log where it does not start.
     pub fn start(self) -> Envoy {
         self.try_start().unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"))
@@ -121,8 +152,8 @@ impl Builder {
             .arg("--admin-address-path")
             .arg(&admin_file)
             .args(["--concurrency", &self.concurrency.to_string()])
-            // The filter's own log at its most talkative: no secret may be in it.
-            .args(["--log-level", "warning", "--component-log-level", "wasm:debug"])
+            .args(["--log-level", "warning"])
+            .args(["--component-log-level", &format!("wasm:{}", self.wasm_log_level)])
             .args(["--disable-hot-restart", "--drain-time-s", "1"])
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
@@ -139,7 +170,7 @@ impl Builder {
         envoy.wait_for("it to be ready", |envoy| {
             (envoy.admin("/ready")?.status == 200).then_some(())
         })?;
-        envoy.address = envoy.wait_for("its listener", Envoy::listener)?;
+        envoy.address = envoy.wait_for("its listener", |envoy| envoy.try_listener("gate"))?;
         Ok(envoy)
     }
 }

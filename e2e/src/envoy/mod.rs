@@ -14,7 +14,7 @@ use std::{env, fs, thread};
 use crate::http::{self, Answer, Connection, Protocol, Request};
 use crate::wait;
 
-pub use builder::Builder;
+pub use builder::{Builder, Filter};
 pub use log::Log;
 
 const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -98,10 +98,22 @@ impl Envoy {
             .ok()
     }
 
-    /// The port that the kernel chose for the listener.
-    fn listener(&self) -> Option<SocketAddr> {
+    /// Where the listener of this name listens; the one for tests is called `gate`.
+    pub fn listener(&self, name: &str) -> SocketAddr {
+        self.try_listener(name).unwrap_or_else(|| panic!("there is no listener {name:?}"))
+    }
+
+    /// Its process, for whoever looks into `/proc`.
+    pub fn process_id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The port that the kernel chose for a listener.
+    fn try_listener(&self, name: &str) -> Option<SocketAddr> {
         let listeners = self.admin("/listeners?format=json")?.json();
-        let socket = &listeners["listener_statuses"][0]["local_address"]["socket_address"];
+        let mut statuses = listeners["listener_statuses"].as_array()?.iter();
+        let socket =
+            &statuses.find(|status| status["name"] == name)?["local_address"]["socket_address"];
         let port = u16::try_from(socket["port_value"].as_u64()?).ok().filter(|port| *port != 0)?;
         Some(SocketAddr::new(socket["address"].as_str()?.parse().ok()?, port))
     }
@@ -166,7 +178,7 @@ fn binary() -> PathBuf {
 }
 
 /// Where the filter is: `$OIDC_GATE_WASM`, or where `make wasm` puts it.
-fn filter() -> PathBuf {
+pub fn filter() -> PathBuf {
     if let Some(named) = env::var_os("OIDC_GATE_WASM") {
         return named.into();
     }
@@ -179,7 +191,8 @@ fn filter() -> PathBuf {
     built
 }
 
-fn root() -> &'static Path {
+/// The folder of the workspace.
+pub fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("this crate stands in the workspace")
 }
 

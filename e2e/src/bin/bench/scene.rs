@@ -1,0 +1,263 @@
+//! Who takes part: provider, upstream, Envoy with its three listeners; and what is sent to them.
+
+use std::net::SocketAddr;
+
+use oidc_gate_dev::{Algorithm, DevProvider, Faults, Minted, ProviderOptions};
+use oidc_gate_e2e::browser::{Browser, Url};
+use oidc_gate_e2e::envoy::{self, Envoy, Filter};
+use oidc_gate_e2e::http::{self, Protocol, Request};
+use oidc_gate_e2e::wait;
+use serde_json::{Value, json};
+
+use crate::client::Client;
+use crate::upstream;
+
+/// The listeners that are always there, in the order of the table's lines.
+const LISTENERS: [&str; 3] = ["Envoy alone", "no-op filter", "the gate"];
+
+/// Longer than any run: nothing is refreshed in the midst of one.
+const LIFESPAN: std::time::Duration = std::time::Duration::from_secs(3600);
+
+/// A kind of request at a listener: indices of [`Scene::kinds`] and [`Scene::listeners`].
+pub(crate) type Burst = (usize, usize);
+
+struct Kind {
+    name: String,
+    /// One for each listener.
+    clients: Vec<Client>,
+}
+
+/// All that runs, and all that is sent.
+pub(crate) struct Scene {
+    /// The Envoy whose worker is measured.
+    pub(crate) envoy: Envoy,
+    listeners: Vec<String>,
+    kinds: Vec<Kind>,
+    _provider: DevProvider,
+}
+
+/// One kind of request, and what the gate makes of it.
+struct Sample {
+    name: String,
+    path: &'static str,
+    cookie: String,
+    authorization: Option<String>,
+    /// Lengths of `authorization` and `cookie` behind the gate.
+    behind_gate: (usize, usize),
+}
+
+impl Scene {
+    /// Starts everything, logs in, and connects. `others` are further builds of the gate, each with a listener too.
+    pub(crate) fn set(others: &[String]) -> Self {
+        let options = ProviderOptions {
+            access_token_lifespan: LIFESPAN,
+            id_token_lifespan: LIFESPAN,
+            ..ProviderOptions::default()
+        };
+        let provider = DevProvider::start(options).expect("the development provider starts");
+        let token = provider.mint(Minted::Access, Value::Null);
+        let noop = Filter {
+            name: "noop".into(),
+            file: envoy::root().join("target/wasm32-wasip1/release/noop_filter.wasm"),
+            configuration: format!("Bearer {token}"),
+        };
+        let config = config(&provider);
+        let mut envoy = Envoy::new()
+            .wasm_config(config.clone())
+            .quiet()
+            .env("CLIENT_SECRET", &provider.options().client_secret)
+            .env("SESSION_KEY", "c2VhbHMgY29va2llcyBpbiB0ZXN0cyBvbmx5ISEhISE=")
+            .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
+            .upstream(upstream::start())
+            .listener(LISTENERS[0], None)
+            .listener(LISTENERS[1], Some(noop));
+        for (number, file) in others.iter().enumerate() {
+            let (name, configuration) = (format!("other-{number}"), config.to_string());
+            envoy = envoy.listener(file, Some(Filter { name, file: file.into(), configuration }));
+        }
+        let envoy = envoy.start();
+        let listeners: Vec<_> =
+            LISTENERS.map(str::to_owned).into_iter().chain(others.to_vec()).collect();
+        for name in &listeners[2..] {
+            let address = address(&envoy, name);
+            wait::until("the gate to know the provider", || {
+                let answer = http::send(address, Protocol::H1, &Request::get("/").fetch());
+                (answer.status == 401).then_some(())
+            });
+        }
+        let samples = samples(&provider, &envoy, &token);
+        let kinds =
+            samples.iter().map(|sample| sample.kind(&envoy, &listeners, token.len())).collect();
+        Self { envoy, listeners, kinds, _provider: provider }
+    }
+
+    /// The listeners' names.
+    pub(crate) fn listeners(&self) -> &[String] {
+        &self.listeners
+    }
+
+    /// The kinds' names.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = &str> {
+        self.kinds.iter().map(|kind| kind.name.as_str())
+    }
+
+    /// One burst of each kind at each listener.
+    pub(crate) fn bursts(&self) -> impl Iterator<Item = Burst> + use<> {
+        let (kinds, listeners) = (self.kinds.len(), self.listeners.len());
+        (0..kinds).flat_map(move |kind| (0..listeners).map(move |listener| (kind, listener)))
+    }
+
+    /// Sends one burst, and says how many requests it had.
+    pub(crate) fn send(&mut self, (kind, listener): Burst) -> usize {
+        self.kinds[kind].clients[listener].burst()
+    }
+}
+
+/// As in envoy.yaml, with a public path.
+fn config(provider: &DevProvider) -> Value {
+    json!({
+        "provider": { "issuer": provider.issuer(), "cluster": "provider" },
+        "client": { "client_id": "APP-frontend", "client_secret": { "env": "CLIENT_SECRET" } },
+        "access_token": { "audiences": ["APP-backend"] },
+        "session": { "keys": [{ "env": "SESSION_KEY" }], "cookie": { "secure": false } },
+        "upstream": { "headers": { "x-user": "preferred_username" } },
+        "rules": [
+            { "match": { "path_prefix": "/api" }, "unauthenticated": "deny" },
+            { "match": { "path_prefix": "/public" }, "access": "public" },
+        ],
+    })
+}
+
+fn samples(provider: &DevProvider, envoy: &Envoy, token: &str) -> [Sample; 4] {
+    provider.faults(|faults| (faults.access_padding, faults.id_padding) = (1_000, 300));
+    let (large, large_token) = log_in(envoy);
+    provider.faults(small_tokens);
+    let (small, small_token) = log_in(envoy);
+    let foreign: Vec<_> =
+        (0..50).map(|number| format!("cookie-{number:02}=value{number:05}")).collect();
+    let foreign = foreign.join("; ");
+    let bearer = format!("Bearer {token}");
+    [
+        Sample {
+            name: format!("session of {} bytes", large.len()),
+            path: "/api/orders?page=2",
+            behind_gate: (large_token, 0),
+            cookie: large,
+            authorization: None,
+        },
+        Sample {
+            name: format!("session of {} bytes among 50 other cookies", small.len()),
+            path: "/api/orders?page=2",
+            behind_gate: (small_token, foreign.len()),
+            cookie: format!("{foreign}; {small}"),
+            authorization: None,
+        },
+        Sample {
+            name: format!("bearer token of {} bytes, seen before", token.len()),
+            path: "/api/orders?page=2",
+            behind_gate: (bearer.len(), 0),
+            cookie: String::new(),
+            authorization: Some(bearer),
+        },
+        Sample {
+            name: "public path, 50 cookies of others".into(),
+            path: "/public/app.js?v=2",
+            behind_gate: (0, foreign.len()),
+            cookie: foreign,
+            authorization: None,
+        },
+    ]
+}
+
+/// Tokens with nearly nothing in them, and signatures of 64 bytes.
+fn small_tokens(faults: &mut Faults) {
+    let unnecessary = [
+        "acr",
+        "allowed-origins",
+        "auth_time",
+        "email",
+        "email_verified",
+        "family_name",
+        "given_name",
+        "jti",
+        "name",
+        "realm_access",
+        "resource_access",
+        "scope",
+        "sid",
+    ];
+    (faults.access_padding, faults.id_padding) = (0, 0);
+    faults.no_refresh_token = true;
+    faults.access_algorithm = Some(Algorithm::ES256);
+    faults.id_algorithm = Some(Algorithm::ES256);
+    for name in unnecessary {
+        faults.access_claims.insert(name.into(), Value::Null);
+        faults.id_claims.insert(name.into(), Value::Null);
+    }
+}
+
+/// Logs alice in: the `Cookie` of her browser, and the length of what the upstream gets as `authorization`.
+fn log_in(envoy: &Envoy) -> (String, usize) {
+    let mut browser = Browser::speaking(Protocol::H1);
+    let page = browser.login(&envoy.url("/"), "alice");
+    let text = page.answer.text();
+    let authorization = text
+        .strip_prefix("authorization ")
+        .and_then(|rest| rest.split(',').next()?.parse().ok())
+        .unwrap_or_else(|| panic!("the login should have led to the upstream: {text}"));
+    let cookie = browser.jar.line(&Url::parse(&envoy.url("/"))).expect("there is a session");
+    (cookie, authorization)
+}
+
+/// Where a listener of this name is. The gate's is the one that the harness knows as its own.
+fn address(envoy: &Envoy, name: &str) -> SocketAddr {
+    if name == LISTENERS[2] { envoy.address() } else { envoy.listener(name) }
+}
+
+impl Sample {
+    fn kind(&self, envoy: &Envoy, listeners: &[String], noop_token: usize) -> Kind {
+        let as_sent = (self.authorization.as_ref().map_or(0, String::len), self.cookie.len());
+        let behind_noop = ("Bearer ".len() + noop_token, self.cookie.len());
+        let client = |(number, name): (usize, &String)| {
+            let (authorization, cookie) = match number {
+                0 => as_sent,
+                1 => behind_noop,
+                _ => self.behind_gate,
+            };
+            let expected = upstream::answer(authorization, cookie);
+            Client::connect(address(envoy, name), self.bytes(envoy), expected)
+        };
+        Kind {
+            name: self.name.clone(),
+            clients: listeners.iter().enumerate().map(client).collect(),
+        }
+    }
+
+    /// As a browser sends it.
+    fn bytes(&self, envoy: &Envoy) -> Vec<u8> {
+        let mut head = format!("GET {} HTTP/1.1\r\nhost: {}\r\n", self.path, envoy.address());
+        for line in [
+            "user-agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36",
+            "accept: application/json, text/plain, */*",
+            "accept-encoding: gzip, deflate, br, zstd",
+            "accept-language: en-GB,en;q=0.9,de;q=0.8",
+            "referer: http://app.example/orders",
+            "sec-ch-ua: \"Chromium\";v=\"142\", \"Not_A Brand\";v=\"99\"",
+            "sec-ch-ua-mobile: ?0",
+            "sec-ch-ua-platform: \"Linux\"",
+            "sec-fetch-dest: empty",
+            "sec-fetch-mode: cors",
+            "sec-fetch-site: same-origin",
+        ] {
+            head += line;
+            head += "\r\n";
+        }
+        if let Some(value) = &self.authorization {
+            head += &format!("authorization: {value}\r\n");
+        }
+        if !self.cookie.is_empty() {
+            head += &format!("cookie: {}\r\n", self.cookie);
+        }
+        (head + "\r\n").into_bytes()
+    }
+}
