@@ -21,6 +21,14 @@ pub struct Client {
     pub authorization_parameters: Vec<(String, String)>,
 }
 
+impl Client {
+    /// The values of an authorization parameter.
+    pub(super) fn asks<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        let named = self.authorization_parameters.iter().filter(move |(key, _)| key == name);
+        named.map(|(_, value)| value.as_str())
+    }
+}
+
 /// How a client authenticates at the token endpoint (OIDC Core section 9).
 #[derive(Debug, Clone)]
 pub enum ClientAuthentication {
@@ -166,6 +174,10 @@ fn parameters(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<(String, Strin
             continue;
         }
         let nodes = match node.value {
+            Json::Array(_) if matches!(name, "acr_values" | "max_age") => {
+                node.problem("must be one string (OIDC Core 3.1.2.1)", list_hint(name), to);
+                continue;
+            }
             Json::Array(_) => node.list(32, to)?,
             _ => vec![node],
         };
@@ -192,6 +204,15 @@ fn parameter(name: &str, node: &Node<'_>, to: &mut Report<'_>) -> Option<String>
         node.problem("must be at most 2048 bytes without control characters", None, to);
         return None;
     }
+    if name == "acr_values" && text.split(' ').all(str::is_empty) {
+        node.problem("must name at least one value", None, to);
+        return None;
+    }
+    if name == "max_age" && !is_seconds(text) {
+        let what = format!("must be whole seconds, found {}", shown(text));
+        node.problem(what, Some("for example \"3600\""), to);
+        return None;
+    }
     if name == "resource" && !is_resource(text) {
         // RFC 8707 section 2.
         let what = format!("must be an absolute URI without fragment, found {}", shown(text));
@@ -199,6 +220,15 @@ fn parameter(name: &str, node: &Node<'_>, to: &mut Report<'_>) -> Option<String>
         return None;
     }
     Some(text.clone())
+}
+
+fn list_hint(name: &str) -> Option<&'static str> {
+    (name == "acr_values").then_some("write the values with blanks between them")
+}
+
+/// Whether `text` is a number of seconds that a `u32` holds.
+fn is_seconds(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u32>().is_ok()
 }
 
 /// Whether `text` is an absolute URI without fragment (RFC 3986 sections 3.1 and 4.3).
@@ -291,6 +321,24 @@ client.authorization_parameters.c: must be at most 2048 bytes without control ch
         for resource in ["api", "https://a.example/#x", "https:", ":x", "1a:b", "a:b c"] {
             let what = refused(json!({"authorization_parameters": {"resource": resource}}));
             assert!(what.contains("must be an absolute URI without fragment"), "{what}");
+        }
+    }
+
+    #[test]
+    fn what_a_login_must_have_been_is_asked_for_once_and_can_be_read() {
+        assert_eq!(
+            refused(json!({"authorization_parameters": {"acr_values": ["gold"], "max_age": []}})),
+            "client.authorization_parameters.acr_values: must be one string (OIDC Core 3.1.2.1); \
+             hint: write the values with blanks between them
+client.authorization_parameters.max_age: must be one string (OIDC Core 3.1.2.1)"
+        );
+        for seconds in ["", "-1", "+1", "1h", "1.5", " 1", "4294967296"] {
+            let what = refused(json!({"authorization_parameters": {"max_age": seconds}}));
+            assert!(what.contains("max_age: must be whole seconds, found"), "{what}");
+        }
+        for values in ["", "  "] {
+            let what = refused(json!({"authorization_parameters": {"acr_values": values}}));
+            assert!(what.contains("acr_values: must name at least one value"), "{what}");
         }
     }
 

@@ -109,7 +109,10 @@ pub const KEYS: &[Key] = &[
         Is("{}"),
         "More parameters of the authorization request: `acr_values`, `ui_locales`, \
          `kc_idp_hint`, `resource` .. Each value is a string or a list of strings. What the gate \
-         sets itself (`state`, `nonce`, `redirect_uri` ..) is refused.",
+         sets itself (`state`, `nonce`, `redirect_uri` ..) is refused. What is asked for is \
+         also required at login: with `acr_values` (names between blanks) the ID token's `acr` \
+         must be one of them; with `max_age` (seconds, in quotes) its `auth_time` must be there \
+         and no older.",
     ),
     key(
         "client.pushed_authorization_requests",

@@ -116,8 +116,7 @@ impl Config {
         let provider = provider::read(&root, login, to);
         let issuer = provider.as_ref().map(|provider| &provider.issuer);
         let client = client::read(&root, login, to);
-        let client_id = client.as_ref().map(|client| client.client_id.as_str());
-        let id_token = tokens::read_id_token(&root, issuer, client_id, clock_skew, to);
+        let id_token = tokens::read_id_token(&root, issuer, client.as_ref(), clock_skew, to);
         let upstream = upstream::read(&root, login, to);
         let needed = upstream.as_ref().and_then(|upstream| access_token_user(bearer, upstream));
         let access_token = tokens::read_access_token(&root, needed, issuer, clock_skew, to);

@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use super::client::Client;
 use super::provider::Issuer;
 use super::reader::{Node, Report, Section, shown};
 use crate::jose::Algorithm;
@@ -21,6 +22,12 @@ pub struct IdTokenRules {
     pub audiences: Vec<String>,
     /// `id_token.signing_algorithms`, default all supported: never empty.
     pub signing_algorithms: Vec<Algorithm>,
+    /// `client.authorization_parameters.acr_values`: at login, `acr` must be one of these;
+    /// empty where nothing was asked for.
+    pub acr: Vec<String>,
+    /// `client.authorization_parameters.max_age`: at login, `auth_time` must be there and not
+    /// be longer ago.
+    pub max_age: Option<Duration>,
     /// `clock_skew`.
     pub clock_skew: Duration,
 }
@@ -48,10 +55,11 @@ pub struct AccessTokenRules {
 pub(super) fn read_id_token(
     root: &Section<'_>,
     issuer: Option<&Issuer>,
-    client_id: Option<&str>,
+    client: Option<&Client>,
     clock_skew: Option<Duration>,
     to: &mut Report<'_>,
 ) -> Option<IdTokenRules> {
+    let client_id = client.map(|client| client.client_id.as_str());
     let section = root.section("id_token", "id_token", to);
     let given = section.get("audiences");
     let audiences = match &given {
@@ -67,7 +75,12 @@ pub(super) fn read_id_token(
         let what = format!("must name the client itself, {}", shown(client_id));
         node.problem(what, Some("the audience of the API stands in `access_token.audiences`"), to);
     }
+    let client = client?;
+    let acr = client.asks("acr_values").flat_map(|values| values.split(' '));
+    let max_age = client.asks("max_age").next().and_then(|seconds| seconds.parse().ok());
     Some(IdTokenRules {
+        acr: acr.filter(|value| !value.is_empty()).map(str::to_owned).collect(),
+        max_age: max_age.map(Duration::from_secs),
         issuer: issuer?.clone(),
         client_id: client_id.to_owned(),
         audiences,
@@ -248,6 +261,16 @@ id_token.signing_algorithms[2]: {all}, found \"rs256\"; hint: did you mean `RS25
             problems(json!({"access_token": {"signing_algorithms": []}})),
             "access_token.signing_algorithms: must not be empty"
         );
+    }
+
+    #[test]
+    fn what_is_asked_for_at_login_is_required_of_it() {
+        let asked = json!({"acr_values": "gold  silver", "max_age": "3600"});
+        let asked = config(json!({"client": {"authorization_parameters": asked}})).id_token;
+        assert_eq!(asked.acr, ["gold", "silver"]);
+        assert_eq!(asked.max_age, Some(Duration::from_secs(3600)));
+        let nothing = config(json!({})).id_token;
+        assert!(nothing.acr.is_empty() && nothing.max_age.is_none());
     }
 
     #[test]

@@ -56,6 +56,8 @@ const fn access_token(check: &Check) -> &'static str {
         | Check::Audience { .. }
         | Check::ExtraAudience { .. }
         | Check::AuthorizedParty { .. }
+        | Check::Authentication { .. }
+        | Check::AuthenticatedLongAgo { .. }
         | Check::Nonce
         | Check::AccessTokenHash
         | Check::Scope { .. }
@@ -73,6 +75,15 @@ const fn id_token(check: &Check) -> &'static str {
         Check::NotYetValid { .. } | Check::IssuedInFuture { .. } => CLOCKS,
         Check::Expired { .. } => "Log in again. If it happens at once, set the clocks by NTP.",
         Check::Nonce => "Log in again, from one browser and to the end.",
+        Check::Authentication { .. } => {
+            "Log in with the second factor, or whatever else the provider asks for. If it asks \
+             for nothing: let the client reach that level there (in Keycloak, map ACR to LoA), \
+             or correct `acr_values` in `client.authorization_parameters`."
+        }
+        Check::AuthenticatedLongAgo { .. } => {
+            "Log in again. If it happens at once, the provider does not ask for credentials \
+             anew where it is sent `max_age`, or the clocks are not set by NTP."
+        }
         Check::Audience { .. } => {
             "Set `client.client_id` to the client that is registered at the provider."
         }

@@ -51,8 +51,9 @@ impl IdToken {
         let (token, algorithm) = Self::signed_and_judged(raw, rules, keys, backend, now)?;
         // 11. It answers this login and no other: its nonce is the one that was sent.
         token.answers(expected.nonce).map_err(refused)?;
-        // 12. No `acr` is judged: the gate asks for none as an essential claim.
-        // 13. No `auth_time` is judged: the gate sends no `max_age`.
+        // 12., 13. The user was authenticated as it was asked for. A refreshed token has no
+        // authentication of its own: 12.2 holds it to the `auth_time` of this one.
+        token.was_authenticated(rules, now).map_err(refused)?;
         // 3.1.3.8: it belongs to the access token beside it.
         token.belongs_to(expected.access_token, algorithm).map_err(refused)?;
         Ok(token)
@@ -205,6 +206,22 @@ impl IdToken {
             }
             _ => Ok(()),
         }
+    }
+
+    fn was_authenticated(&self, rules: &IdTokenRules, now: Timestamp) -> Result<(), Check> {
+        // 12. `acr` is one of the values that were asked for (`acr_values`).
+        let acr = self.claims.text("acr")?;
+        if !rules.acr.is_empty() && !rules.acr.iter().any(|asked| Some(asked.as_str()) == acr) {
+            let expected = rules.acr.clone();
+            return Err(Check::Authentication { expected, found: acr.map(str::to_owned) });
+        }
+        // 13. `auth_time` is not longer ago than was asked for (`max_age`).
+        let Some(max_age) = rules.max_age else { return Ok(()) };
+        let at = self.claims.time("auth_time")?.ok_or(Check::ClaimMissing("auth_time"))?;
+        if now.since(at) > max_age.saturating_add(rules.clock_skew) {
+            return Err(Check::AuthenticatedLongAgo { at, now, max_age });
+        }
+        Ok(())
     }
 
     fn answers(&self, nonce: &Secret) -> Result<(), Check> {

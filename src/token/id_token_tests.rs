@@ -1,5 +1,7 @@
 //! OIDC Core 3.1.3.7, 3.1.3.8 and 12.2: what each step refuses.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -145,6 +147,60 @@ fn step_11_a_missing_or_other_nonce_is_refused() {
     assert_eq!(check(json!({"nonce": ""})), Check::Nonce);
     assert_eq!(check(json!({"nonce": NONCE.to_lowercase()})), Check::Nonce);
     assert!(matches!(check(json!({"nonce": [NONCE]})), Check::ClaimInvalid { .. }));
+}
+
+fn asked(acr: &[&str], max_age: Option<u64>, changes: Value) -> Result<IdToken, Check> {
+    let max_age = max_age.map(Duration::from_secs);
+    let rules = IdTokenRules { acr: texts(acr), max_age, ..id_token_rules() };
+    let signer = Signer::ed25519("k1");
+    let nonce = Secret::new(NONCE.to_owned());
+    let expected = LoginExpectation { nonce: &nonce, access_token: None };
+    let raw = signer.sign("JWT", &with(id_token(), changes));
+    let verified = IdToken::verify(&raw, &rules, &expected, &signer.keys(), &PureRust, NOW);
+    verified.map_err(|refusal| refusal.check)
+}
+
+#[test]
+fn step_12_a_login_of_another_context_than_was_asked_for_is_refused() {
+    let acr = |acr: Value| asked(&["gold", "silver"], None, json!({"acr": acr}));
+    assert!(acr(json!("silver")).is_ok());
+    for found in ["1", "Gold", "gold silver", ""] {
+        let expected = texts(&["gold", "silver"]);
+        let check = Check::Authentication { expected, found: Some(found.to_owned()) };
+        assert_eq!(acr(json!(found)).unwrap_err(), check);
+    }
+    assert!(matches!(acr(json!(null)).unwrap_err(), Check::Authentication { found: None, .. }));
+    assert!(matches!(acr(json!(1)).unwrap_err(), Check::ClaimInvalid { claim: "acr", .. }));
+    assert!(asked(&[], None, json!({"acr": null})).is_ok(), "nothing was asked for");
+}
+
+#[test]
+fn step_13_a_login_that_is_older_than_was_asked_for_is_refused() {
+    let age = |seconds: i64| asked(&[], Some(60), json!({"auth_time": 1_700_000_000 - seconds}));
+    assert!(age(0).is_ok() && age(60).is_ok() && age(90).is_ok() && age(-5).is_ok());
+    assert!(matches!(age(91).unwrap_err(), Check::AuthenticatedLongAgo { .. }));
+    let missing = asked(&[], Some(60), json!({"auth_time": null}));
+    assert_eq!(missing.unwrap_err(), Check::ClaimMissing("auth_time"));
+    assert!(asked(&[], None, json!({"auth_time": 1})).is_ok(), "nothing was asked for");
+}
+
+#[test]
+fn a_refresh_is_no_login_and_has_no_age_of_its_own() {
+    let token = asked(&["gold"], Some(60), json!({"acr": "gold"})).unwrap();
+    let signer = Signer::ed25519("k1");
+    let rules = IdTokenRules {
+        acr: texts(&["gold"]),
+        max_age: Some(Duration::from_secs(60)),
+        ..id_token_rules()
+    };
+    let later = Timestamp::from_seconds(1_700_000_280);
+    let refreshed = |changes: Value| {
+        let raw = signer.sign("JWT", &with(id_token(), changes));
+        IdToken::verify_refreshed(&raw, &rules, &token, None, &signer.keys(), &PureRust, later)
+    };
+    assert!(refreshed(json!({"acr": null})).is_ok());
+    let refusal = refreshed(json!({"auth_time": 1_700_000_270})).unwrap_err();
+    assert!(matches!(refusal.check, Check::Changed { claim: "auth_time", .. }));
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! it as one sentence, and `advice` says what to change and where.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::kind::Kind;
 use super::words::{list, one_of, quoted};
@@ -89,6 +90,22 @@ pub enum Check {
         /// The time it was judged.
         now: Timestamp,
     },
+    /// `acr` is none of those that were asked for.
+    Authentication {
+        /// Those that were asked for.
+        expected: Vec<String>,
+        /// The token's `acr`, if it has one.
+        found: Option<String>,
+    },
+    /// `auth_time` is longer ago than was asked for.
+    AuthenticatedLongAgo {
+        /// The token's `auth_time`.
+        at: Timestamp,
+        /// The time it was judged.
+        now: Timestamp,
+        /// How long ago it may be.
+        max_age: Duration,
+    },
     /// `nonce` is not the one this login sent. Neither value is kept.
     Nonce,
     /// `at_hash` is not that of the access token beside it.
@@ -168,7 +185,12 @@ impl Refusal {
                 Kind::IdToken => list(expected),
                 Kind::AccessToken => format!("one of {}", list(expected)),
             },
-            Check::Type { expected, .. } => one_of(expected),
+            Check::Type { expected, .. } | Check::Authentication { expected, .. } => {
+                one_of(expected)
+            }
+            Check::AuthenticatedLongAgo { max_age, .. } => {
+                format!("at most {} s ago", max_age.as_secs())
+            }
             Check::ExtraAudience { trusted, .. } => format!("only {}", list(trusted)),
             Check::Scope { missing, .. } => list(missing),
             Check::OtherKind { .. } => match self.token {
@@ -199,10 +221,13 @@ impl Refusal {
             Check::Audience { found, .. }
             | Check::ExtraAudience { found, .. }
             | Check::Scope { found, .. } => list(found),
-            Check::Type { found, .. } => {
+            Check::Type { found, .. } | Check::Authentication { found, .. } => {
                 found.as_deref().map_or_else(|| "nothing".to_owned(), quoted)
             }
             Check::OtherKind { found, .. } | Check::ClaimInvalid { found, .. } => found.clone(),
+            Check::AuthenticatedLongAgo { at, now, .. } => {
+                format!("{} s ago", now.since(*at).as_secs())
+            }
             Check::Expired { at, .. }
             | Check::NotYetValid { at, .. }
             | Check::IssuedInFuture { at, .. } => at.seconds().to_string(),
@@ -254,6 +279,12 @@ impl fmt::Display for Refusal {
                     "issued {ahead} s in the future: iat is {found}, now is {}",
                     now.seconds()
                 )
+            }
+            Check::Authentication { .. } => {
+                write!(out, "authentication context (acr) is {found}, expected {expected}")
+            }
+            Check::AuthenticatedLongAgo { .. } => {
+                write!(out, "the user was authenticated {found} (auth_time), expected {expected}")
             }
             Check::Nonce => out.write_str("nonce is not the one that this login sent"),
             Check::AccessTokenHash => {

@@ -41,6 +41,8 @@ fn every_check() -> Vec<Check> {
         Check::Expired { at: NOW, now: NOW },
         Check::NotYetValid { at: NOW, now: NOW },
         Check::IssuedInFuture { at: NOW, now: NOW },
+        Check::Authentication { expected: texts(&["gold", "silver"]), found: Some(text("1")) },
+        Check::AuthenticatedLongAgo { at: NOW, now: NOW, max_age: Duration::from_secs(60) },
         Check::Nonce,
         Check::AccessTokenHash,
         Check::Scope { missing: texts(&["orders:read"]), found: texts(&["openid"]) },
@@ -98,12 +100,20 @@ fn the_rest_is_said_in_one_sentence_each() {
         ),
         (3, "access token: header typ is nothing, expected \"jwt\""),
         (4, "access token: issuer is \"https://a/\", expected \"https://a\""),
-        (11, "access token: nonce is not the one that this login sent"),
-        (12, "access token: at_hash is not that of the access token that came with it"),
-        (13, "access token: scope lacks \"orders:read\", found \"openid\""),
-        (14, "access token: refreshed with sub \"b\", expected \"a\" as before"),
-        (15, "access token: claim exp is missing"),
-        (16, "access token: claim aud is a number, expected a string"),
+        (
+            11,
+            "access token: authentication context (acr) is \"1\", expected one of \"gold\", \"silver\"",
+        ),
+        (
+            12,
+            "access token: the user was authenticated 0 s ago (auth_time), expected at most 60 s ago",
+        ),
+        (13, "access token: nonce is not the one that this login sent"),
+        (14, "access token: at_hash is not that of the access token that came with it"),
+        (15, "access token: scope lacks \"orders:read\", found \"openid\""),
+        (16, "access token: refreshed with sub \"b\", expected \"a\" as before"),
+        (17, "access token: claim exp is missing"),
+        (18, "access token: claim aud is a number, expected a string"),
     ] {
         assert_eq!(said[index], expected);
     }

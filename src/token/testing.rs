@@ -170,6 +170,8 @@ pub fn id_token_rules() -> IdTokenRules {
         client_id: CLIENT.to_owned(),
         audiences: vec![CLIENT.to_owned()],
         signing_algorithms: Algorithm::ALL.to_vec(),
+        acr: Vec::new(),
+        max_age: None,
         clock_skew: Duration::from_secs(30),
     }
 }

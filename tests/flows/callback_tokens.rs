@@ -6,7 +6,7 @@ use serde_json::json;
 use super::browser::Browser;
 use super::callback::{code, is, login};
 use super::scene::Scene;
-use super::steps::to_provider;
+use super::steps::{load, to_provider};
 
 #[test]
 fn the_id_token_is_verified_by_its_own_rules() {
@@ -100,6 +100,41 @@ fn neither_token_stands_in_for_the_other() {
         let answer = login(|scene| scene.provider.answer = missing);
         assert!(answer.body.contains(title), "{}", answer.body);
         assert!(answer.body.contains("did not send one"), "{}", answer.body);
+    }
+}
+
+#[test]
+fn what_was_asked_of_the_authentication_is_required_of_the_id_token() {
+    let asked = json!({"client": {"authorization_parameters": {
+        "acr_values": "gold silver", "max_age": "60",
+    }}});
+    let now = NOW.seconds();
+    for (claims, words) in [
+        (json!({"acr": "silver", "auth_time": now - 90}), ""),
+        (json!({"acr": "1", "auth_time": now}), "(acr) is &quot;1&quot;, expected one of"),
+        (json!({"acr": null, "auth_time": now}), "(acr) is nothing"),
+        (json!({"acr": "gold", "auth_time": now - 91}), "authenticated 91 s ago"),
+        (json!({"acr": "gold", "auth_time": null}), "auth_time is missing"),
+    ] {
+        let what = claims.to_string();
+        let mut scene = Scene::with(asked.clone());
+        scene.provider.id_token = claims;
+        let mut browser = Browser::default();
+        let answer = scene.log_in_with(&mut browser, "/");
+        if words.is_empty() {
+            assert_eq!(answer.status, 302, "{what}");
+            // A refresh is no login: it keeps the time of this one, however long ago.
+            scene.jump(400);
+            scene.provider.id_token = json!({"acr": null, "auth_time": now - 90});
+            load(&mut scene, &mut browser);
+            scene.jump(400);
+            scene.provider.id_token = json!({"auth_time": now + 400});
+            assert_eq!(scene.send(&browser.page("/")).answer().code(), "session_token_refused");
+            continue;
+        }
+        assert_eq!(code(&answer), is(400, "login_token_refused"), "{what}");
+        assert!(answer.body.contains(words), "{what}: {}", answer.body);
+        assert!(browser.jar.is_empty());
     }
 }
 
