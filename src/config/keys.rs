@@ -245,8 +245,8 @@ pub const KEYS: &[Key] = &[
     key(
         "session.refresh_margin",
         Is("30s"),
-        "A refresh begins when the token that goes upstream has less than this left; `0s` to \
-         `24h`, shorter than `session.idle_timeout`.",
+        "A refresh begins when the token that goes upstream has less than this left, or half its \
+         life if that is shorter; `0s` to `24h`, shorter than `session.idle_timeout`.",
     ),
     key(
         "upstream.authorization",
