@@ -139,11 +139,11 @@ impl Worker {
         for id in self.turns_elsewhere() {
             streams.extend(self.look_elsewhere(host, id));
         }
-        for stream in self.waiters.overdue(now, self.patience()) {
-            if !streams.contains(&stream) {
-                streams.push(stream);
-            }
-        }
+        // Turns that were given up, or ended by a logout while another worker had them.
+        streams.extend(self.waiters.those(|waiting| self.is_settled(waiting)));
+        streams.extend(self.waiters.overdue(now, self.patience()));
+        streams.sort_unstable();
+        streams.dedup();
         streams
     }
 
@@ -240,12 +240,16 @@ impl Worker {
 
     /// The streams that waited for these turns, where they are over.
     pub(super) fn settled(&self, turns: &[TurnId]) -> Vec<StreamId> {
-        self.waiters.those(|waiting| match waiting {
-            Waiting::Turn(id) => {
-                turns.contains(id) && !self.turns.get(id).is_some_and(Turn::under_way)
-            }
-            _ => false,
+        self.waiters.those(|waiting| {
+            matches!(waiting, Waiting::Turn(id) if turns.contains(id)) && self.is_settled(waiting)
         })
+    }
+
+    fn is_settled(&self, waiting: &Waiting) -> bool {
+        match waiting {
+            Waiting::Turn(id) => !self.turns.get(id).is_some_and(Turn::under_way),
+            Waiting::Provider | Waiting::Keys => false,
+        }
     }
 }
 

@@ -1,11 +1,12 @@
 //! The host of a worker: a clock that only tests move, randomness that can fail, calls that
 //! are kept until somebody answers them, and every log line.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use oidc_gate::crypto::{Entropy, NoEntropy};
-use oidc_gate::gate::{CallId, Host, Level, NotSent};
+use oidc_gate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
 use oidc_gate::http::Form;
 use oidc_gate::jose::{Algorithm, PublicKey, PureRust, SignatureBackend, Verdict};
 use oidc_gate::provider::HttpCall;
@@ -57,7 +58,20 @@ impl SignatureBackend for Counting {
     }
 }
 
+/// What the workers of one process share.
+#[derive(Default)]
+pub(crate) struct Memory {
+    values: BTreeMap<String, (Vec<u8>, u32)>,
+    version: u32,
+    /// Writes that another worker gets in before.
+    pub(crate) races: usize,
+    /// Who is to be woken with what; a test may lose some.
+    pub(crate) wakes: Vec<(u32, Vec<u8>)>,
+}
+
 pub(crate) struct TestHost {
+    /// The memory that it shares with other workers, and its own queue there.
+    pub(crate) process: Option<(Rc<RefCell<Memory>>, u32)>,
     pub(crate) now: Timestamp,
     pub(crate) randomness: Randomness,
     /// How often randomness was asked for.
@@ -79,6 +93,7 @@ pub(crate) struct TestHost {
 impl TestHost {
     pub(crate) fn new() -> Self {
         Self {
+            process: None,
             now: NOW,
             randomness: Randomness::Good,
             draws: 0,
@@ -156,6 +171,38 @@ impl Host for TestHost {
         self.pending.push(sent.clone());
         self.sent.push(sent);
         Ok(id)
+    }
+
+    fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, NoSharedData> {
+        let (memory, _) = self.process.as_ref().ok_or(NoSharedData)?;
+        Ok(memory.borrow().values.get(key).cloned())
+    }
+
+    fn share(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, NoSharedData> {
+        let (memory, _) = self.process.as_ref().ok_or(NoSharedData)?;
+        let mut memory = memory.borrow_mut();
+        if memory.races > 0 {
+            memory.races -= 1;
+            return Ok(false);
+        }
+        let found = memory.values.get(key).map(|(_, version)| *version);
+        let as_expected = found.map_or(Expected::Absent, Expected::Version) == expected;
+        if as_expected {
+            memory.version += 1;
+            let version = memory.version;
+            memory.values.insert(key.to_owned(), (value.to_vec(), version));
+        }
+        Ok(as_expected)
+    }
+
+    fn queue(&self) -> Option<u32> {
+        self.process.as_ref().map(|(_, queue)| *queue)
+    }
+
+    fn wake(&mut self, queue: u32, message: &[u8]) {
+        if let Some((memory, _)) = &self.process {
+            memory.borrow_mut().wakes.push((queue, message.to_vec()));
+        }
     }
 
     fn signatures(&self) -> &dyn SignatureBackend {

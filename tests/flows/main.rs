@@ -25,6 +25,7 @@ mod secrets;
 mod session_info;
 mod steps;
 mod wait;
+mod workers;
 
 mod callback;
 mod callback_tokens;

@@ -296,6 +296,12 @@ impl Scene {
         }
     }
 
+    /// Another worker has news.
+    pub(crate) fn woken(&mut self, message: &[u8]) {
+        let streams = self.worker.woken(&mut self.host, message);
+        self.resume(streams);
+    }
+
     /// The host resumes a stream that does not wait.
     pub(crate) fn resume_by_mistake(&mut self, request: &Request) -> Answered {
         self.next += 1;
