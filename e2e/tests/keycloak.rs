@@ -224,11 +224,11 @@ fn an_optional_audience_may_be_the_only_one(client: &str) {
     assert!(silent.api.requests().is_empty(), "nothing passes");
 }
 
-/// Access tokens of this client live for twelve seconds.
+/// Access tokens of this client live for sixteen seconds.
 fn short_lived(admin: &Admin, model: &str, why: &str) -> String {
     let name = format!("{model}-{why}");
     admin.add_client(model, &name, |client| {
-        client["attributes"]["access.token.lifespan"] = "12".into();
+        client["attributes"]["access.token.lifespan"] = "16".into();
     });
     name
 }
