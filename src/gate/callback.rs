@@ -82,7 +82,7 @@ impl Worker {
         state: &str,
         removal: Vec<SetCookie>,
     ) -> Result<Step, Refused> {
-        let state = State::parse(state);
+        let state = State::parse(state).filter(|state| !self.is_endpoint(&state.return_to));
         if self.live(host, request).is_some() {
             let path = state.map_or_else(LocalPath::root, |state| state.return_to);
             let location = request.origin.at(path.as_str());

@@ -212,22 +212,25 @@ impl Worker {
 
     /// Books the outcome, and tells the other workers.
     fn settle(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {
-        let outcome = match &turn {
-            // Nobody is told, nothing is sealed.
-            _ if self.turns.lease(&id).is_none() => None,
-            Turn::Renewed(live) => Some(self.sealed(host, &id, live)),
-            Turn::Failed => Some(Outcome::Failed),
-            // Code or refresh token are spent: for the others there is only a new login.
-            _ => Some(Outcome::Ended),
-        };
-        let stands = match outcome {
-            Some(outcome) => self.cells.publish(host, &id, &outcome),
+        // Without a lease nobody is told, and nothing is sealed.
+        let stands = match self.turns.lease(&id) {
+            Some(nonce) => {
+                let outcome = match &turn {
+                    Turn::Renewed(live) => self.sealed(host, &id, live),
+                    Turn::Failed => Outcome::Failed,
+                    // Code or refresh token are spent: for the others there is only a new login.
+                    _ => Outcome::Ended,
+                };
+                self.cells.publish(host, &id, nonce, &outcome)
+            }
             None => Claim::Alone,
         };
         let turn = match stands {
             // A logout wins, and so does the success of whoever had the turn before.
             Claim::Ended if matches!(turn, Turn::Renewed(_)) => Turn::Ended,
             Claim::Done(sealed) if !matches!(turn, Turn::Renewed(_)) => self.opened(&id, &sealed),
+            // Whoever took the turn over may still succeed.
+            Claim::Elsewhere => Turn::Elsewhere,
             _ => turn,
         };
         self.turns.set(id, turn, host.now());

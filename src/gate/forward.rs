@@ -11,10 +11,11 @@ use crate::config::{ClaimSource, Config, UpstreamHeader};
 use crate::crypto::Secret;
 use crate::http::cookie::Rest;
 use crate::http::{HeaderName, HeaderValue, SetCookie};
-use crate::wire::Json;
+use crate::wire::{Json, Timestamp};
 
 use super::identity::{Identity, PublicRule};
 use super::request::Arrival;
+use super::turns::TurnId;
 
 /// What becomes of the `Authorization` header.
 #[derive(Debug, Clone)]
@@ -35,6 +36,16 @@ pub struct Forward {
     remove: Vec<Vec<u8>>,
     set: Vec<(HeaderName, HeaderValue)>,
     cookies: Vec<SetCookie>,
+    stamp: Option<Stamp>,
+}
+
+/// Which session the cookies of a response hold, and when that was decided. A response may
+/// be slow, and its cookies out of date by then: see [`super::Worker::still_holds`].
+#[derive(Debug, Clone, Copy)]
+pub struct Stamp {
+    pub(super) session: [u8; 16],
+    pub(super) turn: Option<TurnId>,
+    pub(super) decided: Timestamp,
 }
 
 impl Forward {
@@ -53,7 +64,14 @@ impl Forward {
         let set = headers
             .filter_map(|header| Some((header.name.clone(), claim_value(header, identity)?)))
             .collect();
-        Self { authorization, cookie, remove: arrival.foreign(), set, cookies: Vec::new() }
+        Self {
+            authorization,
+            cookie,
+            remove: arrival.foreign(),
+            set,
+            cookies: Vec::new(),
+            stamp: None,
+        }
     }
 
     /// For anybody, where a rule says so.
@@ -64,6 +82,7 @@ impl Forward {
             remove: arrival.foreign(),
             set: Vec::new(),
             cookies: Vec::new(),
+            stamp: None,
         }
     }
 
@@ -71,10 +90,11 @@ impl Forward {
         if arrival.authorizations == 0 { Authorization::Absent } else { Authorization::Remove }
     }
 
-    /// The same, and these cookies with the response.
+    /// The same, and these cookies with the response, if they still hold then.
     #[must_use]
-    pub(super) fn with_cookies(mut self, cookies: Vec<SetCookie>) -> Self {
+    pub(super) fn with_cookies(mut self, cookies: Vec<SetCookie>, stamp: Stamp) -> Self {
         self.cookies = cookies;
+        self.stamp = Some(stamp);
         self
     }
 
@@ -102,7 +122,13 @@ impl Forward {
         &self.set
     }
 
-    /// Cookies to add to the upstream's response.
+    /// What the cookies hold, where there are any.
+    #[must_use]
+    pub const fn stamp(&self) -> Option<Stamp> {
+        self.stamp
+    }
+
+    /// Cookies to add to the upstream's response, if they still hold when it comes.
     #[must_use]
     pub fn cookies(&self) -> &[SetCookie] {
         &self.cookies

@@ -19,7 +19,7 @@ use super::{Step, attempt, log};
 impl Worker {
     /// A request without credentials: to the provider where a person waits, else 401.
     pub(super) fn unauthenticated(
-        &self,
+        &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         how: Unauthenticated,
@@ -49,6 +49,9 @@ impl Worker {
         if !matches!(request.arrival.method, b"GET" | b"HEAD") {
             return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }.into());
         }
+        if request.arrival.embedded_elsewhere() {
+            return Err(Refusal::CrossSite.into());
+        }
         if !self.provider.ready() {
             return Ok(self.wait_for_provider(host, request)?);
         }
@@ -60,7 +63,7 @@ impl Worker {
     }
 
     /// The way back must not lead to an endpoint of ours: a login that ends in a logout.
-    fn is_endpoint(&self, path: &LocalPath) -> bool {
+    pub(super) fn is_endpoint(&self, path: &LocalPath) -> bool {
         let path = path.as_str().split('?').next().unwrap_or_default();
         let endpoints = &self.config.endpoints;
         [&endpoints.login, &endpoints.callback, &endpoints.logout].into_iter().any(|at| at == path)
@@ -68,7 +71,7 @@ impl Worker {
 
     /// `attempts`: how many came before it in a row and took too long.
     pub(super) fn start_login(
-        &self,
+        &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         return_to: LocalPath,
@@ -93,7 +96,11 @@ impl Worker {
         let origin = request.origin.host();
         let mut set =
             cookies.write_transaction(&settings.keys, &attempt, origin, &request.jar, now, host)?;
-        set.extend(self.remove_session(request));
+        // A session that lives stays till the login is done: it is replaced then, and a link
+        // from elsewhere must not end it.
+        if self.live(host, request).is_none() {
+            set.extend(self.remove_session(request));
+        }
         log::decision(host, Level::Info, request.arrival, "login_begins", "no session");
         Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(set)))
     }

@@ -24,9 +24,9 @@ impl Worker {
             return Err(Refusal::MethodNotAllowed { allow: "GET, POST" }.into());
         }
         // Another site may link to the logout, but not hide it in a form or an image.
-        let embedded = arrival.sec_fetch_site == Some(b"cross-site")
-            && arrival.sec_fetch_mode.is_some_and(|mode| mode != b"navigate");
-        if embedded || navigation::cross_site_unsafe(&arrival.metadata(), &request.origin) {
+        if arrival.embedded_elsewhere()
+            || navigation::cross_site_unsafe(&arrival.metadata(), &request.origin)
+        {
             return Err(Refusal::CrossSite.into());
         }
         let back = match &self.config.post_logout_redirect_uri {

@@ -7,6 +7,7 @@
 //! | time passed | [`Worker::tick`] | the streams to resume |
 //! | another worker has news | [`Worker::woken`] | the streams to resume |
 //! | a stream that waited may go on | [`Worker::resume`] | one [`Step`] |
+//! | a response with cookies comes back | [`Worker::still_holds`] | whether they are sent |
 //! | a stream is gone | [`Worker::gone`] | |
 //!
 //! Time, randomness, calls and the log are handed in as a [`Host`]. Calls belong to the
@@ -36,7 +37,7 @@ mod turns;
 mod wait;
 mod worker;
 
-pub use forward::{Authorization, Forward};
+pub use forward::{Authorization, Forward, Stamp};
 pub use host::{CallId, Expected, Host, Level, NoSharedData, NotSent, StreamId};
 pub use reply::Reply;
 pub use worker::Worker;

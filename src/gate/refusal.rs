@@ -33,6 +33,9 @@ pub(super) enum Refusal {
         /// For the `Allow` header.
         allow: &'static str,
     },
+    /// RFC 9110 section 7.6.1: the next hop would drop what the gate sets.
+    #[error("the Connection header names a header that this gate sets")]
+    Nominated,
     /// A query that is malformed, or names a parameter twice.
     #[error("the query can not be read: {0}")]
     Query(#[from] FormError),
@@ -154,6 +157,7 @@ impl Refusal {
             },
             Self::MethodNotAllowed { .. } => 405,
             Self::AmbiguousPath
+            | Self::Nominated
             | Self::Query(_)
             | Self::BearerMalformed(_)
             | Self::NoAttempt
@@ -178,6 +182,7 @@ impl Refusal {
             Self::Denied => "denied",
             Self::CrossSite => "cross_site",
             Self::MethodNotAllowed { .. } => "method_not_allowed",
+            Self::Nominated => "nominated_header",
             Self::Query(_) => "bad_query",
             Self::Bearer(refusal) if refusal.insufficient_scope() => "insufficient_scope",
             Self::Bearer(_) => "invalid_token",
@@ -234,6 +239,7 @@ impl Refusal {
             Self::Unauthenticated => "Sign in first",
             Self::Misdirected => "Not served here",
             Self::AmbiguousPath | Self::Query(_) => "The address can not be read",
+            Self::Nominated => "The Connection header was refused",
             Self::Denied => "Not open",
             Self::CrossSite => "Sent by another site",
             Self::MethodNotAllowed { .. } => "Not this way",
@@ -290,6 +296,7 @@ impl Refusal {
             Self::Misdirected
             | Self::Denied
             | Self::MethodNotAllowed { .. }
+            | Self::Nominated
             | Self::Query(_)
             | Self::NoBearer
             | Self::NoEntropy(_)

@@ -33,6 +33,18 @@ pub(super) struct Arrival<'a> {
     origin: Option<&'a [u8]>,
     upgrade: Option<&'a [u8]>,
     foreign: Vec<&'a [u8]>,
+    /// `Connection` names a header that the gate sets.
+    nominated: bool,
+}
+
+/// Whether `Connection` would have the next hop drop what the gate sets (RFC 9110 section
+/// 7.6.1); hosts pass it on with upgrades.
+fn nominates(connection: &[u8], identity: &[UpstreamHeader]) -> bool {
+    connection.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).any(|name| {
+        name.eq_ignore_ascii_case(b"authorization")
+            || name.eq_ignore_ascii_case(b"cookie")
+            || identity.iter().any(|header| header.folded.matches(name))
+    })
 }
 
 impl<'a> Arrival<'a> {
@@ -55,6 +67,7 @@ impl<'a> Arrival<'a> {
                 b"sec-fetch-site" => found.sec_fetch_site = Some(value),
                 b"origin" => found.origin = Some(value),
                 b"upgrade" => found.upgrade = Some(value),
+                b"connection" => found.nominated |= nominates(value, identity),
                 // Over HTTP/2 a WebSocket comes as an extended CONNECT (RFC 8441 section 4).
                 b":protocol" => found.upgrade = found.upgrade.or(Some(value)),
                 _ => {}
@@ -92,6 +105,14 @@ impl<'a> Arrival<'a> {
             origin: self.origin,
             upgrade: self.upgrade,
         }
+    }
+
+    /// Whether another site has the browser ask without the user seeing it: by an image, a
+    /// frame's script, a form that is no navigation. A sibling host is another site too.
+    pub(super) fn embedded_elsewhere(&self) -> bool {
+        let ours = |site: &[u8]| matches!(site, b"same-origin" | b"none");
+        self.sec_fetch_site.is_some_and(|site| !ours(site))
+            && self.sec_fetch_mode.is_some_and(|mode| mode != b"navigate")
     }
 
     /// Whether a person looks at the answer, whatever the method: a form's POST too.
@@ -143,6 +164,9 @@ impl Worker {
         request: &Request<'_>,
     ) -> Result<Step, Refused> {
         let arrival = request.arrival;
+        if arrival.nominated {
+            return Err(Refusal::Nominated.into());
+        }
         if self.config.login {
             match endpoint(&self.config.endpoints, arrival.path()) {
                 Some(Endpoint::Callback) => return self.callback(host, request),

@@ -11,7 +11,7 @@ use crate::session::{Session, WriteError};
 use crate::token::{Check, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
-use super::forward::Forward;
+use super::forward::{Forward, Stamp};
 use super::host::{Host, Level};
 use super::identity::{Identity, Live};
 use super::refresh::Turned;
@@ -93,7 +93,7 @@ impl Worker {
     /// `renewed`: it is not what the request's cookie holds, so its own cookie goes out with
     /// the response.
     fn pass(
-        &self,
+        &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         live: &Rc<Live>,
@@ -121,7 +121,7 @@ impl Worker {
         } else {
             self.touched(host, request, live, now)
         };
-        Ok(self.forward(host, request, &identity, cookies))
+        Ok(self.forward(host, request, &identity, live, cookies))
     }
 
     fn forward(
@@ -129,12 +129,17 @@ impl Worker {
         host: &mut dyn Host,
         request: &Request<'_>,
         identity: &Identity,
+        live: &Live,
         cookies: Vec<SetCookie>,
     ) -> Step {
         log::decision(host, Level::Debug, request.arrival, "forward", "a session");
         let cookie = self.without_our_cookies(request.arrival);
         let forward = Forward::authenticated(identity, request.arrival, cookie, &self.config);
-        Step::Forward(forward.with_cookies(cookies))
+        if cookies.is_empty() {
+            return Step::Forward(forward);
+        }
+        let stamp = Stamp { session: live.session.id, turn: live.turn, decided: host.now() };
+        Step::Forward(forward.with_cookies(cookies, stamp))
     }
 
     /// The session's cookie again, where it must move: the idle timeout slides, or the

@@ -146,8 +146,10 @@ impl Turns {
             return true;
         }
         let over = self.booked.iter().filter(|(_, booked)| !booked.turn.under_way());
-        let oldest = over.min_by_key(|(_, booked)| booked.at).map(|(id, _)| *id);
-        oldest.is_some_and(|id| self.booked.remove(&id).is_some())
+        // What came to nothing goes first: anybody can cause that, by logins that fail.
+        let worth = |booked: &Booked| (matches!(booked.turn, Turn::Renewed(_)), booked.at);
+        let least = over.min_by_key(|(_, booked)| worth(booked)).map(|(id, _)| *id);
+        least.is_some_and(|id| self.booked.remove(&id).is_some())
     }
 
     /// Ends the session for every request of this worker: also for those that carry an
@@ -167,7 +169,12 @@ impl Turns {
     /// Whether the session was ended here a moment ago.
     pub(super) fn ended(&self, live: &Live) -> bool {
         let turn = live.turn.and_then(|id| self.get(&id));
-        matches!(turn, Some(Turn::Ended)) || self.ended.contains_key(&live.session.id)
+        matches!(turn, Some(Turn::Ended)) || self.session_ended(&live.session.id)
+    }
+
+    /// Whether this session was logged out here a moment ago.
+    pub(super) fn session_ended(&self, session: &[u8; 16]) -> bool {
+        self.ended.contains_key(session)
     }
 
     /// Forgets what is no longer of use, and gives up calls that are not answered within

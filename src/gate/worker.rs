@@ -14,10 +14,10 @@ use super::identity::{Bearer, Live};
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::{Arrival, Request};
-use super::shared::Cells;
+use super::shared::{Cells, MEMORY};
 use super::turns::{Errand, Turn, TurnId, Turns};
 use super::wait::{Waiters, Waiting};
-use super::{Step, log};
+use super::{Stamp, Step, log};
 
 /// Memory for open sessions, in bytes; a miss costs one AEAD.
 const SESSIONS_BYTES: usize = 8 * 1024 * 1024;
@@ -150,6 +150,29 @@ impl Worker {
     /// Another worker of this process has news. Gives the streams that may go on.
     pub fn woken(&mut self, host: &mut dyn Host, message: &[u8]) -> Vec<StreamId> {
         TurnId::of_message(message).map(|id| self.look_elsewhere(host, id)).unwrap_or_default()
+    }
+
+    /// The trailers that only the gate may send, as they are named there.
+    #[must_use]
+    pub fn foreign(&self, trailers: &Head<'_>) -> Vec<Vec<u8>> {
+        let ours = |name: &[u8]| {
+            name.eq_ignore_ascii_case(b"authorization")
+                || self.config.upstream.headers.iter().any(|header| header.folded.matches(name))
+        };
+        trailers.pairs().filter(|(name, _)| ours(name)).map(|(name, _)| name.to_vec()).collect()
+    }
+
+    /// Whether cookies that were decided on earlier may still be sent with a response. Not
+    /// after a logout, not once the session they hold was refreshed (its refresh token is
+    /// spent then), and not when nobody remembers that far back.
+    pub fn still_holds(&self, host: &mut dyn Host, stamp: &Stamp) -> bool {
+        let now = host.now();
+        let remembered = now.since(stamp.decided) < MEMORY && now >= stamp.decided;
+        if !remembered || self.turns.session_ended(&stamp.session) {
+            return false;
+        }
+        let Some(id) = stamp.turn else { return !self.cells.logged_out(host, stamp.session) };
+        matches!(self.turns.get(&id), None | Some(Turn::Failed)) && !self.cells.taken(host, &id)
     }
 
     /// A stream is gone. Calls that it asked for go on: their answers may be for others.

@@ -9,6 +9,7 @@ use std::time::Duration;
 use super::answer::{Answer, printable};
 use super::error::Fault;
 use super::schedule::{Due, Schedule, apart};
+use crate::crypto::digest::sha256;
 use crate::jose::KeySet;
 use crate::wire::Timestamp;
 
@@ -29,6 +30,8 @@ pub enum KeysWanted {
 pub(super) struct Keys {
     set: Option<KeySet>,
     generation: u64,
+    /// SHA-256 of the set as it came.
+    digest: Option<[u8; 32]>,
     schedule: Schedule,
     wanted: Option<Timestamp>,
 }
@@ -37,7 +40,7 @@ impl Keys {
     /// No keys yet; due at once.
     pub(super) const fn new(patience: Duration) -> Self {
         let schedule = Schedule::new(EVERY, patience);
-        Self { set: None, generation: 0, schedule, wanted: None }
+        Self { set: None, generation: 0, digest: None, schedule, wanted: None }
     }
 
     /// The keys, once there were any.
@@ -45,7 +48,7 @@ impl Keys {
         self.set.as_ref()
     }
 
-    /// How many sets were taken in so far.
+    /// How many different sets were taken in so far.
     pub(super) const fn generation(&self) -> u64 {
         self.generation
     }
@@ -80,8 +83,12 @@ impl Keys {
     pub(super) fn take(&mut self, answer: &Answer<'_>) -> Result<Vec<String>, Fault> {
         let set = read(answer)?;
         let skipped = set.skipped().to_vec();
-        self.set = Some(set);
-        self.generation = self.generation.saturating_add(1);
+        // The same keys again are no news: what was verified with them stays verified.
+        let digest = sha256(answer.body);
+        if self.digest != Some(digest) {
+            self.generation = self.generation.saturating_add(1);
+        }
+        (self.set, self.digest) = (Some(set), Some(digest));
         Ok(skipped)
     }
 }

@@ -107,6 +107,9 @@ fn everything_is_asked_again_in_its_time() {
     assert_eq!(provider.due(at(600), MIDDLE), [Fetch::Keys]);
     provider.answered(Fetch::Keys, &ok(keys().as_bytes()), at(600), MIDDLE).unwrap();
     assert_eq!(provider.due(at(1_200), MIDDLE), [Fetch::Keys]);
+    assert_eq!(provider.keys_generation(), 1, "the same keys again are no news");
+    let other = json!({"keys": [key("two")]}).to_string();
+    provider.answered(Fetch::Keys, &ok(other.as_bytes()), at(1_200), MIDDLE).unwrap();
     assert_eq!(provider.keys_generation(), 2);
     assert_eq!(provider.due(at(3_600), 0)[0], Fetch::Discovery);
 }

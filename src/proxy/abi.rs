@@ -42,6 +42,7 @@ pub(super) const LEVEL_CRITICAL: u32 = 5;
 #[repr(u32)]
 pub(super) enum Map {
     Request = 0,
+    RequestTrailers = 1,
     Response = 2,
     CallResponse = 6,
 }

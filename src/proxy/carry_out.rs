@@ -1,6 +1,6 @@
 //! A step becomes host calls. It is consumed: a request is answered once or goes on once.
 
-use crate::gate::{Authorization, Forward, Reply, Step};
+use crate::gate::{Authorization, Forward, Reply, Stamp, Step};
 use crate::http::cookie::Rest;
 use crate::http::{HeaderValue, SetCookie};
 
@@ -22,7 +22,8 @@ pub(super) fn carry_out(step: Option<Step>, stream: u32, moment: Moment) -> Acti
     match step {
         Some(Step::Forward(forward)) => match change(&forward) {
             Ok(()) => {
-                keep(stream, forward.cookies());
+                keep(stream, forward.cookies(), forward.stamp());
+                vm::with(|vm| vm.opened(stream));
                 go_on(moment)
             }
             Err(_) => unavailable(),
@@ -69,7 +70,7 @@ fn change(forward: &Forward) -> Result<(), HostError> {
 }
 
 fn respond(reply: &Reply, stream: u32) -> Action {
-    keep(stream, reply.cookies());
+    keep(stream, reply.cookies(), None);
     let response = reply.response();
     let headers =
         map::write(response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
@@ -98,11 +99,11 @@ fn unavailable() -> Action {
 }
 
 /// Cookies wait for the response.
-fn keep(stream: u32, cookies: &[SetCookie]) {
+fn keep(stream: u32, cookies: &[SetCookie], stamp: Option<Stamp>) {
     if cookies.is_empty() {
         return;
     }
     let values: Vec<HeaderValue> =
         cookies.iter().filter_map(|cookie| cookie.header_value().ok()).collect();
-    vm::with(|vm| vm.keep_cookies(stream, values));
+    vm::with(|vm| vm.keep_cookies(stream, values, stamp));
 }

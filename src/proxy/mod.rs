@@ -81,6 +81,18 @@ extern "C" fn proxy_on_request_headers(context: u32, _count: usize, _end: Bool) 
     stream::request(context)
 }
 
+/// A piece of a request's body is there.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_body(context: u32, _size: usize, _end: Bool) -> Action {
+    stream::more(context)
+}
+
+/// A request's trailers are there.
+#[unsafe(no_mangle)]
+extern "C" fn proxy_on_request_trailers(context: u32, _count: usize) -> Action {
+    stream::trailers(context)
+}
+
 /// A response's head is there, the upstream's or one of ours.
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(context: u32, _count: usize, _end: Bool) -> Action {

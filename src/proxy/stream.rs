@@ -16,6 +16,30 @@ pub(super) fn request(stream: u32) -> Action {
     carry_out::carry_out(step, stream, Moment::Arriving)
 }
 
+/// More of a request is there. While it waits nothing of it moves: there is a mode of
+/// Envoy's (`allow_on_headers_stop_iteration`) in which a body would take the head along.
+pub(super) fn more(stream: u32) -> Action {
+    let open = vm::with(|vm| vm.is_open(stream)).unwrap_or(false);
+    if open { Action::Continue } else { Action::Pause }
+}
+
+/// A request's trailers are there: some hosts merge them into the head, so identity
+/// headers are removed from them too.
+pub(super) fn trailers(stream: u32) -> Action {
+    let foreign = abi::pairs(Map::RequestTrailers).ok().and_then(|bytes| {
+        let trailers = map::read(bytes.as_slice())?;
+        vm::with(|vm| vm.of_stream(stream, |worker, _| worker.foreign(&trailers))).flatten()
+    });
+    let removed = foreign.is_some_and(|names| {
+        names.iter().all(|name| abi::remove_header(Map::RequestTrailers, name).is_ok())
+    });
+    if removed {
+        return more(stream);
+    }
+    abi::log(abi::LEVEL_ERROR, "a request's trailers could not be cleaned: they go no further");
+    Action::Pause
+}
+
 /// A request that waited may go on; calls to the host are about it already.
 pub(super) fn resume(stream: u32) {
     let step = with_head(|head| {

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use crate::gate::{Host, StreamId, Worker};
+use crate::gate::{Host, Stamp, StreamId, Worker};
 use crate::http::HeaderValue;
 
 use super::abi;
@@ -23,8 +23,11 @@ struct Plugin {
 /// What is remembered of a stream.
 struct Stream {
     plugin: u32,
-    /// For the response: cookies of ours.
+    /// It was let through; what else of the request comes may follow.
+    open: bool,
+    /// For the response: cookies of ours, and what they hold.
     cookies: Vec<HeaderValue>,
+    stamp: Option<Stamp>,
 }
 
 /// The state of the VM.
@@ -55,7 +58,8 @@ impl Vm {
 
     /// A stream of `plugin` begins.
     pub(super) fn stream_begins(&mut self, stream: u32, plugin: u32) {
-        self.streams.insert(stream, Stream { plugin, cookies: Vec::new() });
+        self.streams
+            .insert(stream, Stream { plugin, open: false, cookies: Vec::new(), stamp: None });
     }
 
     /// A stream or a plugin is gone.
@@ -110,18 +114,41 @@ impl Vm {
         }
     }
 
-    /// Keeps cookies for the stream's response.
-    pub(super) fn keep_cookies(&mut self, stream: u32, cookies: Vec<HeaderValue>) {
+    /// The stream was let through.
+    pub(super) fn opened(&mut self, stream: u32) {
         if let Some(stream) = self.streams.get_mut(&stream) {
-            stream.cookies = cookies;
+            stream.open = true;
         }
     }
 
-    /// Gives the cookies for the stream's response, once.
+    /// Whether the stream was let through.
+    pub(super) fn is_open(&self, stream: u32) -> bool {
+        self.streams.get(&stream).is_some_and(|stream| stream.open)
+    }
+
+    /// Keeps cookies for the stream's response.
+    pub(super) fn keep_cookies(
+        &mut self,
+        stream: u32,
+        cookies: Vec<HeaderValue>,
+        stamp: Option<Stamp>,
+    ) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
+            (stream.cookies, stream.stamp) = (cookies, stamp);
+        }
+    }
+
+    /// Gives the cookies for the stream's response, once, if they still hold.
     pub(super) fn take_cookies(&mut self, stream: u32) -> Vec<HeaderValue> {
-        self.streams
-            .get_mut(&stream)
-            .map(|stream| std::mem::take(&mut stream.cookies))
-            .unwrap_or_default()
+        let Some(kept) = self.streams.get_mut(&stream) else { return Vec::new() };
+        let (cookies, stamp) = (std::mem::take(&mut kept.cookies), kept.stamp.take());
+        let holds = match stamp {
+            Some(stamp) => self
+                .of_stream(stream, |worker, host| worker.still_holds(host, &stamp))
+                .unwrap_or(false),
+            // An answer of the gate's own: it was decided just now.
+            None => true,
+        };
+        if holds { cookies } else { Vec::new() }
     }
 }

@@ -62,6 +62,20 @@ fn a_token_for_another_api_is_refused_for_its_audience() {
 }
 
 #[test]
+fn a_token_that_is_bound_to_a_key_is_refused_as_a_bearer_token() {
+    for cnf in [json!({"jkt": "x"}), json!({"x5t#S256": "x"}), json!(null)] {
+        let bound = !cnf.is_null();
+        let found =
+            verify("JWT", &with(access_token(), json!({"cnf": cnf})), &access_token_rules());
+        assert_eq!(found.is_err(), bound);
+    }
+    assert!(matches!(
+        check(json!({"cnf": {"jkt": "x"}})),
+        Check::ClaimInvalid { claim: "cnf", .. }
+    ));
+}
+
+#[test]
 fn any_one_of_the_apis_names_is_enough() {
     let rules =
         AccessTokenRules { audiences: texts(&["other", "account"]), ..access_token_rules() };

@@ -93,6 +93,7 @@ fn another_site_may_link_to_the_logout_but_not_hide_it() {
     let post = browser.page("/oauth2/logout").with(":method", "POST");
     for (request, status) in [
         (site(get.clone(), "no-cors", "cross-site"), 403),
+        (site(get.clone(), "no-cors", "same-site"), 403),
         (site(get.clone(), "cors", "cross-site"), 403),
         (site(post.clone(), "navigate", "cross-site"), 403),
         (site(post.clone(), "navigate", "same-site"), 403),

@@ -13,6 +13,7 @@
 mod bearer;
 mod browser;
 mod clock;
+mod hops;
 mod host;
 mod keys;
 mod provider;
@@ -23,6 +24,7 @@ mod request;
 mod scene;
 mod secrets;
 mod session_info;
+mod slow;
 mod steps;
 mod wait;
 mod workers;

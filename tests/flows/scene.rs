@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use oidc_gate::config::Config;
-use oidc_gate::gate::{Authorization, CallId, Forward, Reply, Step, StreamId, Worker};
+use oidc_gate::gate::{Authorization, CallId, Forward, Reply, Stamp, Step, StreamId, Worker};
 use oidc_gate::http::Head;
 use oidc_gate::http::cookie::Rest;
 use oidc_gate::provider::Answer;
@@ -27,6 +27,8 @@ pub(crate) const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=
 pub(crate) struct Upstream {
     pub(crate) head: Vec<(String, String)>,
     pub(crate) set_cookies: Vec<String>,
+    /// What the cookies hold, for a response that comes later.
+    pub(crate) stamp: Option<Stamp>,
 }
 
 impl Upstream {
@@ -374,7 +376,7 @@ fn upstream(request: &Request, forward: &Forward) -> Upstream {
     }
     let set_cookies =
         forward.cookies().iter().map(|c| c.header_value().unwrap().as_str().to_owned());
-    Upstream { head, set_cookies: set_cookies.collect() }
+    Upstream { stamp: forward.stamp(), head, set_cookies: set_cookies.collect() }
 }
 
 fn answer(reply: &Reply) -> Answered {

@@ -92,6 +92,31 @@ fn read_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
     Some((Entry { id: TurnId { session: *session, token: *token }, until, state }, rest))
 }
 
+/// Lets go of what costs least to forget where the entries are too many: failures, then
+/// sessions that are over (most of them logins that came to nothing, which anybody can
+/// cause), then the oldest successes. Leases and logouts stay.
+pub(super) fn make_room(entries: &mut Vec<Entry>) {
+    let worth = |entry: &Entry| match entry.state {
+        State::Failed => Some(0),
+        State::Ended if entry.id.token != [0; 32] => Some(1),
+        State::Done(_) => Some(2),
+        State::Ended | State::Lease { .. } => None,
+    };
+    while entries.len() > ENTRIES_LIMIT {
+        let least = entries
+            .iter()
+            .enumerate()
+            .filter_map(|(index, entry)| Some((worth(entry)?, entry.until, index)))
+            .min();
+        match least {
+            Some((_, _, index)) => {
+                entries.swap_remove(index);
+            }
+            None => return,
+        }
+    }
+}
+
 /// The bytes of `entries`; `None` where they are too many.
 pub(super) fn write(entries: &[Entry]) -> Option<Vec<u8>> {
     if entries.len() > ENTRIES_LIMIT {

@@ -132,6 +132,23 @@ impl Cells {
         found.unwrap_or(false)
     }
 
+    /// Whether any worker has, or has had, the turn, or the session was logged out.
+    pub(super) fn taken(&self, host: &mut dyn Host, id: &TurnId) -> bool {
+        let found = self.change(host, id, |entries| {
+            let taken = entries.iter().any(|entry| {
+                is_logout(entry, id) || (entry.id == *id && entry.state != State::Failed)
+            });
+            (taken, false)
+        });
+        // Others changed it all the time: then somebody is at it.
+        found.unwrap_or_else(|unchanged| unchanged == Unchanged::Contended)
+    }
+
+    /// Whether the session was logged out on any worker a moment ago.
+    pub(super) fn logged_out(&self, host: &mut dyn Host, session: [u8; 16]) -> bool {
+        self.taken(host, &TurnId { session, token: [0; 32] })
+    }
+
     /// The holder needs more time.
     pub(super) fn extend(&self, host: &mut dyn Host, id: &TurnId, nonce: u64, lease: Duration) {
         let until = host.now().plus(lease);
@@ -152,25 +169,41 @@ impl Cells {
     }
 
     /// Tells the others what a turn came to, and wakes them. Gives what stands there then:
-    /// a logout in the meantime wins, and a success that is there stays.
-    pub(super) fn publish(&self, host: &mut dyn Host, id: &TurnId, outcome: &Outcome) -> Claim {
+    /// a logout in the meantime wins, a success that is there stays, and so does the lease
+    /// of whoever took the turn over, unless this is a success.
+    pub(super) fn publish(
+        &self,
+        host: &mut dyn Host,
+        id: &TurnId,
+        nonce: u64,
+        outcome: &Outcome,
+    ) -> Claim {
         let now = host.now();
+        let success = matches!(outcome, Outcome::Done(_));
         let published = self.change(host, id, |entries| {
-            let ended = entries.iter().any(|entry| is_logout(entry, id));
+            if entries.iter().any(|entry| is_logout(entry, id)) {
+                return ((Claim::Ended, Vec::new()), false);
+            }
             let position = entries.iter().position(|entry| entry.id == *id);
-            let old = position.map(|position| entries.swap_remove(position));
-            let (waiters, kept) = match old.map(|entry| (entry.state, entry.until)) {
-                Some((State::Lease { waiters, .. }, _)) => (waiters, None),
-                Some((state @ (State::Done(_) | State::Ended), until)) => {
-                    (Vec::new(), Some((state, until)))
+            let waiters = match position.and_then(|position| entries.get(position)) {
+                Some(Entry { state: State::Lease { nonce: other, waiters }, .. }) => {
+                    if *other != nonce && !success {
+                        return ((Claim::Elsewhere, Vec::new()), false);
+                    }
+                    waiters.clone()
                 }
-                Some((State::Failed, _)) | None => (Vec::new(), None),
+                Some(Entry { state: state @ State::Done(_), .. }) => {
+                    return ((claim_of(state), Vec::new()), false);
+                }
+                Some(Entry { state: state @ State::Ended, .. }) if !success => {
+                    return ((claim_of(state), Vec::new()), false);
+                }
+                Some(_) | None => Vec::new(),
             };
-            let (state, until) = match kept {
-                _ if ended => (State::Ended, now.plus(LOGOUT)),
-                Some(kept) => kept,
-                None => new_state(outcome, now),
-            };
+            if let Some(position) = position {
+                entries.swap_remove(position);
+            }
+            let (state, until) = new_state(outcome, now);
             let stands = claim_of(&state);
             entries.push(Entry { id: *id, until, state });
             ((stands, waiters), true)
@@ -227,6 +260,7 @@ impl Cells {
             if !write {
                 return Ok(found);
             }
+            cell::make_room(&mut entries);
             let bytes = cell::write(&entries).ok_or(Unchanged::Contended)?;
             match host.share(&key, &bytes, expected) {
                 Ok(true) => return Ok(found),

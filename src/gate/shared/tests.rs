@@ -105,7 +105,7 @@ fn one_worker_gets_the_turn_and_the_other_is_woken_with_the_outcome() {
     nonce_of(cells.claim(&mut one, &ID, LEASE));
     assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
     assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
-    cells.publish(&mut one, &ID, &Outcome::Done(b"sealed".to_vec()));
+    cells.publish(&mut one, &ID, 0, &Outcome::Done(b"sealed".to_vec()));
     assert_eq!(memory.borrow().woken, [(20, ID.message())], "woken once");
     assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Done(b"sealed".to_vec()));
 }
@@ -114,7 +114,7 @@ fn one_worker_gets_the_turn_and_the_other_is_woken_with_the_outcome() {
 fn the_old_cookie_finds_the_new_session_for_a_minute() {
     let (cells, mut one, mut two, _) = workers();
     nonce_of(cells.claim(&mut one, &ID, LEASE));
-    cells.publish(&mut one, &ID, &Outcome::Done(b"sealed".to_vec()));
+    cells.publish(&mut one, &ID, 0, &Outcome::Done(b"sealed".to_vec()));
     two.now = two.now.plus(Duration::from_secs(59));
     assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Done(b"sealed".to_vec()));
     two.now = two.now.plus(Duration::from_secs(1));
@@ -150,13 +150,13 @@ fn a_logout_wins_over_a_refresh_that_is_under_way_or_done() {
     let other = TurnId { token: [2; 32], ..ID };
     let stranger = TurnId { session: [7, 7, 9, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7, 7], ..ID };
     nonce_of(cells.claim(&mut one, &other, LEASE));
-    cells.publish(&mut one, &other, &Outcome::Done(b"sealed".to_vec()));
+    cells.publish(&mut one, &other, 0, &Outcome::Done(b"sealed".to_vec()));
     nonce_of(cells.claim(&mut one, &stranger, LEASE));
     nonce_of(cells.claim(&mut one, &ID, LEASE));
     assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Elsewhere);
     cells.end(&mut two, ID.session);
     assert_eq!(memory.borrow().woken, [(20, ID.message())]);
-    let stands = cells.publish(&mut one, &ID, &Outcome::Done(b"too late".to_vec()));
+    let stands = cells.publish(&mut one, &ID, 0, &Outcome::Done(b"too late".to_vec()));
     assert_eq!(stands, Claim::Ended);
     for turn in [ID, other, TurnId { token: [3; 32], ..ID }] {
         assert_eq!(cells.claim(&mut one, &turn, LEASE), Claim::Ended);
@@ -171,17 +171,17 @@ fn a_success_is_told_even_when_the_lease_was_taken_over_and_a_failure_never_repl
     one.now = one.now.plus(LEASE);
     two.now = one.now;
     nonce_of(cells.claim(&mut two, &ID, LEASE));
-    cells.publish(&mut one, &ID, &Outcome::Done(b"sealed".to_vec()));
-    let stands = cells.publish(&mut two, &ID, &Outcome::Failed);
+    cells.publish(&mut one, &ID, 0, &Outcome::Done(b"sealed".to_vec()));
+    let stands = cells.publish(&mut two, &ID, 0, &Outcome::Failed);
     assert_eq!(stands, Claim::Done(b"sealed".to_vec()));
-    assert_eq!(cells.publish(&mut two, &ID, &Outcome::Ended), Claim::Done(b"sealed".to_vec()));
+    assert_eq!(cells.publish(&mut two, &ID, 0, &Outcome::Ended), Claim::Done(b"sealed".to_vec()));
 }
 
 #[test]
 fn a_failure_keeps_others_from_calling_for_a_second() {
     let (cells, mut one, mut two, _) = workers();
-    nonce_of(cells.claim(&mut one, &ID, LEASE));
-    cells.publish(&mut one, &ID, &Outcome::Failed);
+    let nonce = nonce_of(cells.claim(&mut one, &ID, LEASE));
+    cells.publish(&mut one, &ID, nonce, &Outcome::Failed);
     assert_eq!(cells.claim(&mut two, &ID, LEASE), Claim::Failed);
     two.now = two.now.plus(COOLDOWN);
     nonce_of(cells.claim(&mut two, &ID, LEASE));
@@ -201,4 +201,58 @@ fn without_a_queue_or_shared_data_a_worker_is_alone() {
     let (cells, mut one, _, _) = workers();
     one.queue = None;
     assert_eq!(cells.claim(&mut one, &ID, LEASE), Claim::Alone);
+}
+
+#[test]
+fn a_failure_of_whoever_was_too_slow_does_not_end_the_lease_of_the_next() {
+    let (cells, mut one, mut two, memory) = workers();
+    let late = nonce_of(cells.claim(&mut one, &ID, LEASE));
+    one.now = one.now.plus(LEASE);
+    two.now = one.now;
+    let nonce = nonce_of(cells.claim(&mut two, &ID, LEASE));
+    for outcome in [Outcome::Failed, Outcome::Ended] {
+        assert_eq!(cells.publish(&mut one, &ID, late, &outcome), Claim::Elsewhere);
+    }
+    assert_eq!(cells.claim(&mut one, &ID, LEASE), Claim::Elsewhere, "no second call");
+    cells.publish(&mut two, &ID, nonce, &Outcome::Done(b"sealed".to_vec()));
+    assert_eq!(memory.borrow().woken, [(10, ID.message())]);
+    assert_eq!(cells.claim(&mut one, &ID, LEASE), Claim::Done(b"sealed".to_vec()));
+}
+
+#[test]
+fn a_success_replaces_an_end_that_was_no_logout() {
+    let (cells, mut one, _, _) = workers();
+    let nonce = nonce_of(cells.claim(&mut one, &ID, LEASE));
+    cells.publish(&mut one, &ID, nonce, &Outcome::Ended);
+    let done = Outcome::Done(b"sealed".to_vec());
+    assert_eq!(cells.publish(&mut one, &ID, nonce, &done), Claim::Done(b"sealed".to_vec()));
+}
+
+#[test]
+fn logins_that_fail_push_no_refresh_and_no_logout_out_of_a_cell() {
+    let (cells, mut one, mut two, _) = workers();
+    let turn = |number: u8| TurnId { session: [7; 16], token: [number; 32] };
+    let holder = nonce_of(cells.claim(&mut one, &turn(200), LEASE));
+    let done = nonce_of(cells.claim(&mut one, &turn(201), LEASE));
+    cells.publish(&mut one, &turn(201), done, &Outcome::Done(b"sealed".to_vec()));
+    for number in 1..=150 {
+        let nonce = nonce_of(cells.claim(&mut two, &turn(number), LEASE));
+        cells.publish(&mut two, &turn(number), nonce, &Outcome::Ended);
+    }
+    assert_eq!(cells.claim(&mut two, &turn(200), LEASE), Claim::Elsewhere);
+    assert_eq!(cells.claim(&mut two, &turn(201), LEASE), Claim::Done(b"sealed".to_vec()));
+    let sealed = Outcome::Done(b"too".to_vec());
+    assert_eq!(cells.publish(&mut one, &turn(200), holder, &sealed), Claim::Done(b"too".to_vec()));
+}
+
+#[test]
+fn a_turn_that_was_taken_or_a_logout_is_seen_by_whoever_would_write_an_older_cookie() {
+    let (cells, mut one, mut two, _) = workers();
+    assert!(!cells.taken(&mut two, &ID));
+    let nonce = nonce_of(cells.claim(&mut one, &ID, LEASE));
+    assert!(cells.taken(&mut two, &ID), "a refresh is under way");
+    cells.publish(&mut one, &ID, nonce, &Outcome::Failed);
+    assert!(!cells.taken(&mut two, &ID), "it came to nothing");
+    cells.end(&mut one, ID.session);
+    assert!(cells.taken(&mut two, &ID) && cells.logged_out(&mut two, ID.session));
 }
