@@ -200,20 +200,25 @@ fn the_callback_takes_only_get() {
     assert!(received(&gate, "/oauth2/callback").is_empty());
 }
 
+/// The back button: the code is sent once, and who is signed in is led on to the page. Nobody else gets anything of it.
 #[test]
 fn a_callback_is_good_once() {
     let gate = Gate::new().start();
     let mut browser = gate.browser();
     let page = browser.login(&gate.url("/orders"), "alice");
-    let (callback, _) = page
-        .trail
-        .iter()
-        .find(|(url, _)| url.contains("/oauth2/callback"))
-        .expect("it is on the way");
+    let callbacks = page.trail.iter().filter(|(url, _)| url.contains("/oauth2/callback"));
+    let (callback, _) = callbacks.last().expect("it is on the way");
+    let session = browser.jar.line(&gate.at("/"));
+
     let again = browser.visit(callback);
-    assert_page(&again, 400, &[]);
+    assert_own(&again, 302);
+    assert_eq!(again.location(), gate.url("/orders"));
+    assert_eq!(browser.jar.line(&gate.at("/")), session, "it is still the same session");
+
+    let mut other = gate.browser();
+    assert_page(&other.visit(callback), 400, &[]);
+    assert_eq!(other.jar.of("localhost").count(), 0);
     assert_eq!(gate.provider.calls().code, 1);
-    assert_eq!(browser.fetch(&gate.url("/api")).status, 200, "the session lives on");
 }
 
 /// Time is the provider's to tell: a token is good for as long as it says, give or take the configured skew.

@@ -20,6 +20,16 @@ pub(crate) fn exact() -> Builder {
     })
 }
 
+/// A gate that would refresh at every request, if it were not for half of a token's life; and what its tokens live.
+pub(crate) fn eager() -> Builder {
+    Gate::new().provider(|options| options.access_token_lifespan = Duration::from_secs(16)).config(
+        |config| {
+            config["session"]["refresh_margin"] = "10m".into();
+            config["provider"]["timeout"] = "1s".into();
+        },
+    )
+}
+
 /// A browser whose user is logged in, and whose access token has just expired. Later tokens live long.
 pub(crate) fn expired(gate: &Gate, user: &str, protocol: Protocol) -> Browser {
     let browser = short_lived(gate, user, protocol);
@@ -39,9 +49,23 @@ pub(crate) fn short_lived(gate: &Gate, user: &str, protocol: Protocol) -> Browse
 
 /// Waits until the access token of this user's last login has expired.
 pub(crate) fn wait_for_expiry(gate: &Gate, user: &str) {
-    let seen = received(gate, &format!("/{user}")).pop().expect("the login came back");
-    let end = bearer_claims(&seen)["exp"].as_u64().expect("tokens expire");
+    let (_, end) = life(gate, user);
     wait::until("the access token to expire", || (seconds() >= end).then_some(()));
+}
+
+/// Waits until the access token of this user's last login has lived more than half its life: however wide the margin is,
+/// only then it is refreshed.
+pub(crate) fn wait_for_half_life(gate: &Gate, user: &str) {
+    let (begin, end) = life(gate, user);
+    let half = begin + (end - begin).div_ceil(2);
+    wait::until("half of the access token's life", || (seconds() >= half).then_some(()));
+}
+
+fn life(gate: &Gate, user: &str) -> (u64, u64) {
+    let seen = received(gate, &format!("/{user}")).pop().expect("the login came back");
+    let claims = bearer_claims(&seen);
+    let claim = |name: &str| claims[name].as_u64().expect("tokens say when");
+    (claim("iat"), claim("exp"))
 }
 
 /// Now, as tokens write it.

@@ -9,7 +9,7 @@ use oidc_gate_e2e::http::{self, Answer, PROTOCOLS, Protocol, Request};
 use oidc_gate_e2e::{jwt, wait};
 use sha2::{Digest, Sha256};
 
-use crate::expiry::{SHORT, exact, expired, seconds};
+use crate::expiry::{SHORT, eager, exact, expired, seconds, wait_for_half_life};
 use crate::seen::{bearer_claims, lines, new_cookies, received, the_one};
 
 /// `count` requests of this browser at once, which all arrive before the provider answers the refresh.
@@ -131,27 +131,26 @@ fn a_body_of_five_megabytes_that_waits_on_a_refresh_arrives_whole() {
 
 #[test]
 fn while_the_token_is_good_only_one_request_waits_for_the_refresh() {
-    let gate =
-        Gate::new().config(|config| config["session"]["refresh_margin"] = "10m".into()).start();
+    let gate = eager().config(|config| config["provider"]["timeout"] = "5s".into()).start();
     gate.provider.faults(|faults| faults.set(Endpoint::Refresh, Fault::hold()));
     let mut browser = gate.browser();
-    // A public page: the login itself must not be held by a refresh of the page that it comes back to.
-    browser.login(&gate.url("/oauth2/login?return_to=/public/home"), "alice");
+    assert_eq!(browser.login(&gate.url("/alice"), "alice").answer.status, 200);
+    wait_for_half_life(&gate, "alice");
     let cookie = browser.jar.line(&gate.at("/")).expect("there is a session");
     let address = gate.envoy.address();
     thread::scope(|scope| {
         let request = Request::get("/waits").host(HOME).header("cookie", &cookie);
         let one = scope.spawn(move || http::send(address, Protocol::H1, &request));
-        wait::until("the refresh to be asked for", || {
-            (gate.provider.calls().refresh == 1).then_some(())
-        });
+        let asked = || (gate.provider.calls().refresh == 1).then_some(());
+        wait::until("the refresh to be asked for", asked);
         for _ in 0..5 {
-            assert_eq!(gate.send(Request::get("/goes-on").header("cookie", &cookie)).status, 200);
+            let answer = gate.send(Request::get("/goes-on").header("cookie", &cookie));
+            assert_eq!(answer.status, 200, "{answer:?}");
         }
+        assert_eq!(gate.provider.calls().refresh, 1, "and none of them was told anything yet");
         gate.provider.faults(|faults| faults.clear(Endpoint::Refresh));
         assert_eq!(one.join().expect("it is answered").status, 200);
     });
-    assert_eq!(gate.provider.calls().refresh, 1);
 }
 
 #[test]
