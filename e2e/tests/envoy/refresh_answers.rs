@@ -1,7 +1,6 @@
 //! What the provider answers to a refresh, and what becomes of the session.
 
 use oidc_gate_dev::{Endpoint, Fault, Faults};
-use oidc_gate_e2e::gate::Gate;
 use oidc_gate_e2e::http::{Protocol, Request};
 use oidc_gate_e2e::wait;
 use serde_json::json;
