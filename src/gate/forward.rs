@@ -14,7 +14,7 @@ use crate::http::{HeaderName, HeaderValue, SetCookie};
 use crate::wire::{Json, Timestamp};
 
 use super::identity::{Identity, PublicRule};
-use super::request::Arrival;
+use super::request::{Arrival, Request};
 use super::turns::TurnId;
 
 /// What becomes of the `Authorization` header.
@@ -52,10 +52,10 @@ impl Forward {
     /// For a user or client who was verified.
     pub(super) fn authenticated(
         identity: &Identity,
-        arrival: &Arrival<'_>,
-        cookie: Rest,
+        request: &Request<'_>,
         config: &Config,
     ) -> Self {
+        let arrival = request.arrival;
         let authorization = match identity.authorization() {
             Some(value) => Authorization::Set(value),
             None => Self::no_authorization(arrival),
@@ -64,6 +64,7 @@ impl Forward {
         let set = headers
             .filter_map(|header| Some((header.name.clone(), claim_value(header, identity)?)))
             .collect();
+        let cookie = request.jar.others();
         Self {
             authorization,
             cookie,
@@ -75,11 +76,11 @@ impl Forward {
     }
 
     /// For anybody, where a rule says so.
-    pub(super) fn public(_: PublicRule, arrival: &Arrival<'_>, cookie: Rest) -> Self {
+    pub(super) fn public(_: PublicRule, request: &Request<'_>) -> Self {
         Self {
-            authorization: Self::no_authorization(arrival),
-            cookie,
-            remove: arrival.foreign(),
+            authorization: Self::no_authorization(request.arrival),
+            cookie: request.jar.others(),
+            remove: request.arrival.foreign(),
             set: Vec::new(),
             cookies: Vec::new(),
             stamp: None,

@@ -1,8 +1,8 @@
 //! A request arrives: one walk over its head, then origin, our endpoints, rules, credentials.
 
 use crate::config::{Access, Endpoints, UpstreamHeader};
+use crate::http::Head;
 use crate::http::url::{Origin, Scheme};
-use crate::http::{Head, cookie};
 use crate::policy::Decision;
 use crate::policy::navigation::{self, FetchMetadata, Kind};
 use crate::session::Jar;
@@ -191,8 +191,7 @@ impl Worker {
 
     fn public(&self, host: &mut dyn Host, request: &Request<'_>, rule: PublicRule) -> Step {
         log::decision(host, Level::Debug, request.arrival, "forward", "a rule says public");
-        let cookie = self.without_our_cookies(request.arrival);
-        Step::Forward(Forward::public(rule, request.arrival, cookie))
+        Step::Forward(Forward::public(rule, request))
     }
 
     fn authenticated(
@@ -209,16 +208,6 @@ impl Worker {
             return self.bearer(host, request, token);
         }
         self.session(host, request, decision.unauthenticated)
-    }
-
-    /// What is left of the cookies once ours are taken out.
-    pub(super) fn without_our_cookies(&self, arrival: &Arrival<'_>) -> cookie::Rest {
-        match &self.cookies {
-            Some(cookies) => {
-                cookie::without(arrival.cookies.iter().copied(), |name| cookies.is_ours(name))
-            }
-            None => cookie::Rest::Unchanged,
-        }
     }
 
     /// The public origin that was asked, or 421 (RFC 9110 section 15.5.20).

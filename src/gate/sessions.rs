@@ -133,8 +133,7 @@ impl Worker {
         cookies: Vec<SetCookie>,
     ) -> Step {
         log::decision(host, Level::Debug, request.arrival, "forward", "a session");
-        let cookie = self.without_our_cookies(request.arrival);
-        let forward = Forward::authenticated(identity, request.arrival, cookie, &self.config);
+        let forward = Forward::authenticated(identity, request, &self.config);
         if cookies.is_empty() {
             return Step::Forward(forward);
         }

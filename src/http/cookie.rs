@@ -3,32 +3,52 @@
 use std::fmt;
 use std::time::Duration;
 
+use super::bytes;
 use super::header::{HeaderName, HeaderValue, InvalidHeader};
 
-/// The cookies of one `Cookie` line: name and value (RFC 6265 sections 4.2 and 5.4).
+/// The pieces of one `Cookie` line between its semicolons, each with its place in the line;
+/// blanks at their ends are no part of them, and empty ones are skipped.
+fn pieces(line: &[u8]) -> impl Iterator<Item = (usize, &[u8])> {
+    let mut rest = Some(line);
+    std::iter::from_fn(move || {
+        while let Some(tail) = rest {
+            let (raw, after) = match bytes::cut(tail, b';') {
+                Some((raw, after)) => (raw, Some(after)),
+                None => (tail, None),
+            };
+            rest = after;
+            let piece = trim_end(trim_start(raw));
+            if !piece.is_empty() {
+                let before = line.len().saturating_sub(tail.len());
+                let blanks = raw.len().saturating_sub(trim_start(raw).len());
+                return Some((before.saturating_add(blanks), piece));
+            }
+        }
+        None
+    })
+}
+
+/// Name and value of a cookie (RFC 6265 sections 4.2 and 5.4).
 ///
 /// A name ends at the first `=`; a piece without one has the empty name, as in 6265bis.
 /// Blanks and tabs round names and values are dropped, quotes belong to the value.
-pub fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> + Clone {
-    pieces(line).map(split)
-}
-
-/// The pieces between semicolons, without blanks at their ends; empty ones are skipped.
-fn pieces(line: &[u8]) -> impl Iterator<Item = &[u8]> + Clone {
-    line.split(|byte| *byte == b';').map(trim).filter(|piece| !piece.is_empty())
-}
-
 fn split(piece: &[u8]) -> (&[u8], &[u8]) {
-    let mut halves = piece.splitn(2, |byte| *byte == b'=');
-    match (halves.next(), halves.next()) {
-        (Some(name), Some(value)) => (trim(name), trim(value)),
-        _ => (b"", piece),
+    match bytes::cut(piece, b'=') {
+        Some((name, value)) => (trim_end(name), trim_start(value)),
+        None => (b"", piece),
     }
 }
 
 /// Drops blanks and tabs, and only these: a cookie may begin with a form feed.
-const fn trim(mut text: &[u8]) -> &[u8] {
-    while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = text {
+const fn trim_start(mut text: &[u8]) -> &[u8] {
+    while let [b' ' | b'\t', rest @ ..] = text {
+        text = rest;
+    }
+    text
+}
+
+const fn trim_end(mut text: &[u8]) -> &[u8] {
+    while let [rest @ .., b' ' | b'\t'] = text {
         text = rest;
     }
     text
@@ -45,25 +65,62 @@ pub enum Rest {
     Changed(Vec<u8>),
 }
 
-/// Takes out the cookies whose name is `ours`. Only names are looked at: a value may
-/// hold whatever looks like one of our names.
-pub fn without<'a>(
-    lines: impl Iterator<Item = &'a [u8]> + Clone,
-    ours: impl Fn(&[u8]) -> bool,
-) -> Rest {
-    let is_ours = |piece: &&[u8]| ours(split(piece).0);
-    let all = lines.flat_map(pieces);
-    if !all.clone().any(|piece| is_ours(&piece)) {
-        return Rest::Unchanged;
-    }
-    let mut rest = Vec::new();
-    for piece in all.filter(|piece| !is_ours(piece)) {
-        if !rest.is_empty() {
-            rest.extend_from_slice(b"; ");
+/// The cookies that are not ours, as [`sort_out`] found them.
+#[derive(Clone, Default)]
+pub struct Others<'a> {
+    /// Those that stand side by side are one text.
+    runs: Vec<&'a [u8]>,
+    ours_were_there: bool,
+}
+
+/// Walks over a request's cookies once. `ours` is asked about each that begins with
+/// `prefix`, by name and value, and keeps what it says is ours. Only names should be
+/// looked at: a value may hold whatever looks like one of our names.
+pub fn sort_out<'a>(
+    lines: impl Iterator<Item = &'a [u8]>,
+    prefix: &[u8],
+    mut ours: impl FnMut(&'a [u8], &'a [u8]) -> bool,
+) -> Others<'a> {
+    let mut others = Others::default();
+    for line in lines {
+        let mut run = 0..0;
+        for (start, piece) in pieces(line) {
+            let end = start.saturating_add(piece.len());
+            // Blanks before it are gone: where the name has the prefix, so has the piece.
+            let is_ours = piece.starts_with(prefix) && {
+                let (name, value) = split(piece);
+                ours(name, value)
+            };
+            if is_ours {
+                others.ours_were_there = true;
+            } else if line.get(run.end..start) == Some(b"; ") && !run.is_empty() {
+                run.end = end;
+            } else {
+                others.keep(line.get(run));
+                run = start..end;
+            }
         }
-        rest.extend_from_slice(piece);
+        others.keep(line.get(run));
     }
-    if rest.is_empty() { Rest::Empty } else { Rest::Changed(rest) }
+    others
+}
+
+impl<'a> Others<'a> {
+    fn keep(&mut self, run: Option<&'a [u8]>) {
+        self.runs.extend(run.filter(|run| !run.is_empty()));
+    }
+
+    /// What becomes of the request's `Cookie` lines.
+    #[must_use]
+    pub fn rest(&self) -> Rest {
+        if !self.ours_were_there {
+            return Rest::Unchanged;
+        }
+        if self.runs.is_empty() {
+            return Rest::Empty;
+        }
+        Rest::Changed(self.runs.join(b"; ".as_slice()))
+    }
 }
 
 /// Which requests from other sites bring the cookie along (6265bis section 5.4.7).

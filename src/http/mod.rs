@@ -5,6 +5,7 @@
 //! where it stands once. RFC 9110 (fields), RFC 6265 and 6265bis (cookies), RFC 6454
 //! (origins), RFC 3986 and the WHATWG URL Standard (URLs, forms).
 
+mod bytes;
 pub mod cookie;
 pub mod form;
 pub mod head;

@@ -102,17 +102,18 @@ impl Cookies {
         }
     }
 
-    /// Collects what is ours from a request's `Cookie` lines, in one walk. Only names
-    /// are looked at: a value may hold whatever it likes.
+    /// Sorts a request's `Cookie` lines in one walk: what is ours, and what is not. Only
+    /// names are looked at: a value may hold whatever it likes.
     pub fn collect<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Jar<'a> {
         let mut jar = Jar::default();
-        for (name, value) in lines.flat_map(cookie::pairs) {
+        jar.others = cookie::sort_out(lines, self.name.as_bytes(), |name, value| {
             match self.shape(name) {
                 Some(Shape::Piece(index)) => jar.add_piece(index, value),
                 Some(Shape::Login(suffix)) => jar.add_login(suffix, value),
-                None => {}
+                None => return false,
             }
-        }
+            true
+        });
         jar
     }
 

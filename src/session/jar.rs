@@ -1,6 +1,7 @@
-//! What a request brought that is ours, in bounds.
+//! What a request brought: ours, in bounds, and the rest.
 
 use super::chunks::Pieces;
+use crate::http::cookie::{Others, Rest};
 
 /// Login cookies that are looked at; five is what a browser should hold.
 const MAX_LOGINS_READ: usize = 32;
@@ -8,7 +9,7 @@ const MAX_LOGINS_READ: usize = 32;
 /// Names beyond the bounds that are removed with one answer; the next one takes more.
 const MAX_EXCESS: usize = 32;
 
-/// The cookies of one request that are ours, by the shape of their names.
+/// The cookies of one request, those that are ours by the shape of their names.
 /// Nothing in it has been opened.
 #[derive(Clone, Default)]
 pub struct Jar<'a> {
@@ -18,6 +19,7 @@ pub struct Jar<'a> {
     /// Pieces and login cookies beyond the bounds: only ever removed.
     pub(super) excess_pieces: Vec<usize>,
     pub(super) excess_logins: Vec<&'a str>,
+    pub(super) others: Others<'a>,
     duplicates: bool,
 }
 
@@ -34,6 +36,12 @@ impl<'a> Jar<'a> {
     #[must_use]
     pub const fn has_duplicates(&self) -> bool {
         self.duplicates
+    }
+
+    /// What is left of the request's cookies without ours.
+    #[must_use]
+    pub fn others(&self) -> Rest {
+        self.others.rest()
     }
 
     pub(super) fn add_piece(&mut self, index: usize, value: &'a [u8]) {

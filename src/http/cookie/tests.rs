@@ -4,13 +4,17 @@ use super::*;
 
 const OURS: &[u8] = b"__Host-oidc_gate";
 
+fn pairs(line: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    pieces(line).map(|(_, piece)| split(piece))
+}
+
 fn parsed(line: &str) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     pairs(line.as_bytes()).map(|(name, value)| (text(name), text(value))).collect()
 }
 
 fn stripped(lines: &[&str]) -> Rest {
-    without(lines.iter().map(|line| line.as_bytes()), |name| name == OURS)
+    sort_out(lines.iter().map(|line| line.as_bytes()), OURS, |name, _| name == OURS).rest()
 }
 
 fn changed(text: &str) -> Rest {
@@ -78,12 +82,16 @@ fn ours_go_and_the_others_stay_byte_for_byte() {
         (&["a = 1 ; __Host-oidc_gate = x ; b"], "a = 1; b"),
         (&["a=__Host-oidc_gate=x; __Host-oidc_gate="], "a=__Host-oidc_gate=x"),
         (&["=; __Host-oidc_gate=x"], "="),
+        (
+            &["a=1; b=2;c=3 ; d=4;; e=5;\tf=6; __Host-oidc_gate=x; g=7; h=8", "i=9; j=10"],
+            "a=1; b=2; c=3; d=4; e=5; f=6; g=7; h=8; i=9; j=10",
+        ),
     ];
     for (lines, expected) in table {
         assert_eq!(stripped(lines), changed(expected), "{lines:?}");
     }
     let bytes: &[u8] = b"k=\xff\x80; __Host-oidc_gate=x";
-    let rest = without([bytes].into_iter(), |name| name == OURS);
+    let rest = sort_out([bytes].into_iter(), OURS, |name, _| name == OURS).rest();
     assert_eq!(rest, Rest::Changed(b"k=\xff\x80".to_vec()));
 }
 
