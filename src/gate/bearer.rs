@@ -63,7 +63,7 @@ impl Worker {
         let Some(rules) = &self.config.access_token else { return Err(Refusal::NoBearer.into()) };
         let identity = Identity::of_bearer(&bearer, rules, host.now()).map_err(Refusal::Bearer)?;
         log::decision(host, Level::Debug, request.arrival, "forward", "a bearer token");
-        Ok(Step::Forward(Forward::authenticated(&identity, request, &self.config)))
+        Ok(Step::Forward(Forward::authenticated(&identity, request)))
     }
 
     /// A token whose signature was checked on this worker with the keys of today.

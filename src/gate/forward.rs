@@ -7,11 +7,9 @@
 
 use std::rc::Rc;
 
-use crate::config::{ClaimSource, Config, UpstreamHeader};
-use crate::crypto::Secret;
 use crate::http::cookie::Rest;
 use crate::http::{HeaderName, HeaderValue, SetCookie};
-use crate::wire::{Json, Timestamp};
+use crate::wire::Timestamp;
 
 use super::identity::{Identity, PublicRule};
 use super::request::{Arrival, Request};
@@ -34,7 +32,7 @@ pub struct Forward {
     authorization: Authorization,
     cookie: Rest,
     remove: Vec<Vec<u8>>,
-    set: Vec<(HeaderName, HeaderValue)>,
+    set: Option<Rc<[(HeaderName, HeaderValue)]>>,
     cookies: Vec<SetCookie>,
     stamp: Option<Stamp>,
 }
@@ -50,26 +48,17 @@ pub struct Stamp {
 
 impl Forward {
     /// For a user or client who was verified.
-    pub(super) fn authenticated(
-        identity: &Identity,
-        request: &Request<'_>,
-        config: &Config,
-    ) -> Self {
-        let arrival = request.arrival;
-        let authorization = match identity.authorization() {
-            Some(value) => Authorization::Set(value),
+    pub(super) fn authenticated(identity: &Identity, request: &Request<'_>) -> Self {
+        let (arrival, sent) = (request.arrival, identity.sent());
+        let authorization = match &sent.authorization {
+            Some(value) => Authorization::Set(Rc::clone(value)),
             None => Self::no_authorization(arrival),
         };
-        let headers = config.upstream.headers.iter();
-        let set = headers
-            .filter_map(|header| Some((header.name.clone(), claim_value(header, identity)?)))
-            .collect();
-        let cookie = request.jar.others();
         Self {
             authorization,
-            cookie,
+            cookie: request.jar.others(),
             remove: arrival.foreign(),
-            set,
+            set: Some(Rc::clone(&sent.headers)),
             cookies: Vec::new(),
             stamp: None,
         }
@@ -81,7 +70,7 @@ impl Forward {
             authorization: Self::no_authorization(request.arrival),
             cookie: request.jar.others(),
             remove: request.arrival.foreign(),
-            set: Vec::new(),
+            set: None,
             cookies: Vec::new(),
             stamp: None,
         }
@@ -120,7 +109,7 @@ impl Forward {
     /// Headers to set, after the removals.
     #[must_use]
     pub fn set(&self) -> &[(HeaderName, HeaderValue)] {
-        &self.set
+        self.set.as_deref().unwrap_or_default()
     }
 
     /// What the cookies hold, where there are any.
@@ -133,40 +122,5 @@ impl Forward {
     #[must_use]
     pub fn cookies(&self) -> &[SetCookie] {
         &self.cookies
-    }
-}
-
-/// `Bearer <token>` (RFC 6750 section 2.1), where a header can carry the token.
-pub(super) fn bearer_value(token: &Secret) -> Option<HeaderValue> {
-    HeaderValue::parse(format!("Bearer {}", token.expose())).ok()
-}
-
-/// The value of an identity header. A claim that is not there, or that no header can
-/// carry, leaves the header out: it is never cut or guessed.
-fn claim_value(header: &UpstreamHeader, identity: &Identity) -> Option<HeaderValue> {
-    let claim = match header.token {
-        ClaimSource::IdToken => identity.id_token()?.claim(&header.claim)?,
-        ClaimSource::AccessToken => identity.access_token()?.claim(&header.claim)?,
-    };
-    let text = match claim {
-        Json::Array(members) => {
-            let texts: Option<Vec<String>> = members.iter().map(member_text).collect();
-            texts?.join(", ")
-        }
-        other => scalar_text(other)?,
-    };
-    HeaderValue::parse(text).ok()
-}
-
-/// A member of a list (RFC 9110 section 5.6.1): one with a comma would read as two.
-fn member_text(member: &Json) -> Option<String> {
-    scalar_text(member).filter(|text| !text.contains(','))
-}
-
-fn scalar_text(value: &Json) -> Option<String> {
-    match value {
-        Json::String(text) => Some(text.clone()),
-        Json::Integer(_) | Json::Float(_) | Json::Bool(_) => Some(value.to_string()),
-        Json::Null | Json::Array(_) | Json::Object(_) => None,
     }
 }

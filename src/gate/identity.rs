@@ -7,16 +7,15 @@
 use std::rc::Rc;
 
 use crate::config::{Access, Config};
-use crate::http::HeaderValue;
 use crate::policy::Decision;
 use crate::session::Session;
-use crate::token::{AccessToken, IdToken, Kind as TokenKind, Refusal};
+use crate::token::{AccessToken, Kind as TokenKind, Refusal};
 use crate::wire::Timestamp;
 
-use super::forward::bearer_value;
+use super::sent::Sent;
 use super::turns::TurnId;
 
-/// A session that is open on this worker, with its `Authorization` made ready.
+/// A session that is open on this worker.
 #[derive(Debug)]
 pub(super) struct Live {
     /// The session.
@@ -25,7 +24,7 @@ pub(super) struct Live {
     pub(super) with_first_key: bool,
     /// At which turn it would be refreshed.
     pub(super) turn: Option<TurnId>,
-    authorization: Option<Rc<HeaderValue>>,
+    sent: Sent,
 }
 
 impl Live {
@@ -38,15 +37,15 @@ impl Live {
             crate::config::Authorization::IdToken => Some(session.id_token.raw()),
             crate::config::Authorization::None => None,
         };
-        let authorization = raw.and_then(bearer_value).map(Rc::new);
+        let access_token = session.access_token.as_ref();
+        let sent = Sent::new(config, raw, Some(&session.id_token), access_token);
         let turn = TurnId::of(&session);
-        Self { session, with_first_key, turn, authorization }
+        Self { session, with_first_key, turn, sent }
     }
 
     /// About how many bytes of memory it takes.
     pub(super) fn size(&self) -> usize {
-        let authorization = self.authorization.as_ref().map_or(0, |value| value.as_str().len());
-        self.session.heap_size().saturating_add(authorization).saturating_add(size_of::<Self>())
+        self.session.heap_size().saturating_add(self.sent.size()).saturating_add(size_of::<Self>())
     }
 }
 
@@ -54,24 +53,24 @@ impl Live {
 #[derive(Debug)]
 pub(super) struct Bearer {
     token: AccessToken,
-    authorization: Option<Rc<HeaderValue>>,
+    sent: Sent,
 }
 
 impl Bearer {
     /// Takes a verified token in.
     pub(super) fn new(token: AccessToken, config: &Config) -> Self {
         let authorization = match config.upstream.authorization {
-            crate::config::Authorization::AccessToken => bearer_value(token.raw()).map(Rc::new),
+            crate::config::Authorization::AccessToken => Some(token.raw()),
             // There is no ID token in a client's bearer, and an access token is none.
             crate::config::Authorization::IdToken | crate::config::Authorization::None => None,
         };
-        Self { token, authorization }
+        let sent = Sent::new(config, authorization, None, Some(&token));
+        Self { token, sent }
     }
 
     /// About how many bytes of memory it takes.
     pub(super) fn size(&self) -> usize {
-        let authorization = self.authorization.as_ref().map_or(0, |value| value.as_str().len());
-        self.token.heap_size().saturating_add(authorization).saturating_add(size_of::<Self>())
+        self.token.heap_size().saturating_add(self.sent.size()).saturating_add(size_of::<Self>())
     }
 }
 
@@ -124,27 +123,11 @@ impl Identity {
         Ok(Self(Kind::Bearer(Rc::clone(bearer))))
     }
 
-    /// What is sent as `Authorization`.
-    pub(super) fn authorization(&self) -> Option<Rc<HeaderValue>> {
+    /// What goes upstream.
+    pub(super) fn sent(&self) -> &Sent {
         match &self.0 {
-            Kind::Session(live) => live.authorization.clone(),
-            Kind::Bearer(bearer) => bearer.authorization.clone(),
-        }
-    }
-
-    /// The ID token, where there is one: only a session has it.
-    pub(super) fn id_token(&self) -> Option<&IdToken> {
-        match &self.0 {
-            Kind::Session(live) => Some(&live.session.id_token),
-            Kind::Bearer(_) => None,
-        }
-    }
-
-    /// The access token.
-    pub(super) fn access_token(&self) -> Option<&AccessToken> {
-        match &self.0 {
-            Kind::Session(live) => live.session.access_token.as_ref(),
-            Kind::Bearer(bearer) => Some(&bearer.token),
+            Kind::Session(live) => &live.sent,
+            Kind::Bearer(bearer) => &bearer.sent,
         }
     }
 }

@@ -30,6 +30,7 @@ mod refresh;
 mod refusal;
 mod reply;
 mod request;
+mod sent;
 mod session_info;
 mod sessions;
 mod shared;

@@ -133,7 +133,7 @@ impl Worker {
         cookies: Vec<SetCookie>,
     ) -> Step {
         log::decision(host, Level::Debug, request.arrival, "forward", "a session");
-        let forward = Forward::authenticated(identity, request, &self.config);
+        let forward = Forward::authenticated(identity, request);
         if cookies.is_empty() {
             return Step::Forward(forward);
         }

@@ -1,0 +1,80 @@
+//! What tokens become in a request to the upstream: `Authorization` and identity headers.
+
+use std::rc::Rc;
+
+use crate::config::{ClaimSource, Config, UpstreamHeader};
+use crate::crypto::Secret;
+use crate::http::{HeaderName, HeaderValue};
+use crate::token::{AccessToken, IdToken};
+use crate::wire::Json;
+
+/// What goes upstream with tokens that do not change, made ready once for all requests.
+#[derive(Debug)]
+pub(super) struct Sent {
+    /// `Authorization`, where one is sent.
+    pub(super) authorization: Option<Rc<HeaderValue>>,
+    /// Identity headers.
+    pub(super) headers: Rc<[(HeaderName, HeaderValue)]>,
+}
+
+impl Sent {
+    /// Of these tokens, by this configuration. `authorization` is the one to send as such.
+    pub(super) fn new(
+        config: &Config,
+        authorization: Option<&Secret>,
+        id_token: Option<&IdToken>,
+        access_token: Option<&AccessToken>,
+    ) -> Self {
+        let headers = config.upstream.headers.iter().filter_map(|header| {
+            Some((header.name.clone(), claim_value(header, id_token, access_token)?))
+        });
+        let authorization = authorization.and_then(bearer_value).map(Rc::new);
+        Self { authorization, headers: headers.collect() }
+    }
+
+    /// About how many bytes of memory it takes.
+    pub(super) fn size(&self) -> usize {
+        let texts = self.headers.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
+        let texts = texts.chain(self.authorization.as_ref().map(|value| value.as_str()));
+        texts.map(str::len).fold(size_of_val(&*self.headers), usize::saturating_add)
+    }
+}
+
+/// `Bearer <token>` (RFC 6750 section 2.1), where a header can carry the token.
+fn bearer_value(token: &Secret) -> Option<HeaderValue> {
+    HeaderValue::parse(format!("Bearer {}", token.expose())).ok()
+}
+
+/// The value of an identity header. A claim that is not there, or that no header can
+/// carry, leaves the header out: it is never cut or guessed.
+fn claim_value(
+    header: &UpstreamHeader,
+    id_token: Option<&IdToken>,
+    access_token: Option<&AccessToken>,
+) -> Option<HeaderValue> {
+    let claim = match header.token {
+        ClaimSource::IdToken => id_token?.claim(&header.claim)?,
+        ClaimSource::AccessToken => access_token?.claim(&header.claim)?,
+    };
+    let text = match claim {
+        Json::Array(members) => {
+            let texts: Option<Vec<String>> = members.iter().map(member_text).collect();
+            texts?.join(", ")
+        }
+        other => scalar_text(other)?,
+    };
+    HeaderValue::parse(text).ok()
+}
+
+/// A member of a list (RFC 9110 section 5.6.1): one with a comma would read as two.
+fn member_text(member: &Json) -> Option<String> {
+    scalar_text(member).filter(|text| !text.contains(','))
+}
+
+fn scalar_text(value: &Json) -> Option<String> {
+    match value {
+        Json::String(text) => Some(text.clone()),
+        Json::Integer(_) | Json::Float(_) | Json::Bool(_) => Some(value.to_string()),
+        Json::Null | Json::Array(_) | Json::Object(_) => None,
+    }
+}
