@@ -16,13 +16,12 @@ use super::worker::Worker;
 use super::{Step, log};
 
 impl Worker {
-    /// The token of a `Bearer` header (RFC 6750 section 2.1). Other schemes are no
-    /// credentials here; they are dropped before the upstream.
+    /// What stands behind `Bearer` (RFC 6750 section 2.1). Other schemes are no credentials
+    /// here; they are dropped before the upstream.
     ///
     /// # Errors
-    /// Several `Authorization` headers, or one that is no token: RFC 6750 section 3.1
-    /// calls that `invalid_request`.
-    pub(super) fn bearer_of<'a>(&self, request: &Request<'a>) -> Result<Option<&'a str>, Refused> {
+    /// Several `Authorization` headers: RFC 6750 section 3.1 calls that `invalid_request`.
+    pub(super) fn bearer_of<'a>(&self, request: &Request<'a>) -> Result<Option<&'a [u8]>, Refused> {
         let Some(value) = request.arrival.authorization.filter(|_| self.config.bearer) else {
             return Ok(None);
         };
@@ -32,18 +31,7 @@ impl Worker {
         let Some((scheme, token)) = value.split_at_checked("Bearer ".len()) else {
             return Ok(None);
         };
-        if !scheme.eq_ignore_ascii_case(b"Bearer ") {
-            return Ok(None);
-        }
-        let is_b64token = |byte: &u8| {
-            byte.is_ascii_alphanumeric()
-                || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
-        };
-        let token = token.trim_ascii();
-        match std::str::from_utf8(token) {
-            Ok(text) if !text.is_empty() && token.iter().all(is_b64token) => Ok(Some(text)),
-            _ => Err(Refusal::BearerMalformed("what follows \"Bearer\" is not one token").into()),
-        }
+        Ok(scheme.eq_ignore_ascii_case(b"Bearer ").then(|| token.trim_ascii()))
     }
 
     /// Decides by a client's own token.
@@ -51,11 +39,11 @@ impl Worker {
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
-        token: &str,
+        token: &[u8],
     ) -> Result<Step, Refused> {
         let bearer = match self.known_bearer(token) {
             Some(bearer) => bearer,
-            None => match self.verify_bearer(host, request, token)? {
+            None => match self.verify_bearer(host, request, b64token(token)?)? {
                 Some(bearer) => bearer,
                 None => return Ok(Step::Wait),
             },
@@ -67,14 +55,14 @@ impl Worker {
     }
 
     /// A token whose signature was checked on this worker with the keys of today.
-    fn known_bearer(&mut self, token: &str) -> Option<Rc<Bearer>> {
+    fn known_bearer(&mut self, token: &[u8]) -> Option<Rc<Bearer>> {
         let generation = self.provider.keys_generation();
         if self.bearers_generation != generation {
             // A key that the provider took back must not live on in this cache.
             self.bearers.clear();
             self.bearers_generation = generation;
         }
-        self.bearers.get(token.as_bytes(), "")
+        self.bearers.get(token, "")
     }
 
     /// `None`: the request waits for newer keys.
@@ -104,5 +92,17 @@ impl Worker {
             },
             Err(refusal) => Err(Refusal::Bearer(refusal).into()),
         }
+    }
+}
+
+/// The text of a token, where it can be one.
+///
+/// # Errors
+/// Anything else is `invalid_request` (RFC 6750 sections 2.1 and 3.1).
+fn b64token(token: &[u8]) -> Result<&str, Refusal> {
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(byte);
+    match std::str::from_utf8(token) {
+        Ok(text) if !text.is_empty() && token.iter().all(plain) => Ok(text),
+        _ => Err(Refusal::BearerMalformed("what follows \"Bearer\" is not one token")),
     }
 }

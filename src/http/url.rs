@@ -144,8 +144,9 @@ impl Origin {
         if port.is_empty() {
             return Some(Self { scheme, host: name });
         }
-        let port = read_port(port.strip_prefix(':')?)?;
-        let host = if port == scheme.port() { name } else { format!("{name}:{port}") };
+        // Without formatting: it is done on every request, and a port has one spelling only.
+        let host =
+            if read_port(port.strip_prefix(':')?)? == scheme.port() { name } else { name + port };
         Some(Self { scheme, host })
     }
 

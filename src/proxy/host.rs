@@ -1,7 +1,5 @@
 //! The host as the core asks for it: clock, randomness, calls, log.
 
-use std::time::Duration;
-
 use crate::crypto::{Entropy, NoEntropy};
 use crate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
 use crate::jose::SignatureBackend;
@@ -54,7 +52,7 @@ impl<'a> ThisHost<'a> {
 /// The host's time. A host without a clock gives the end of all time, at which every
 /// token has expired.
 fn now() -> Timestamp {
-    let millis = abi::time().ok().map(|nanoseconds| Duration::from_nanos(nanoseconds).as_millis());
+    let millis = abi::time().ok().and_then(|nanoseconds| nanoseconds.checked_div(1_000_000));
     let millis = millis.and_then(|millis| i64::try_from(millis).ok());
     Timestamp::from_millis(millis.unwrap_or(i64::MAX))
 }
