@@ -60,6 +60,8 @@ impl Worker {
                     continue;
                 }
                 Some(Turn::Ended) => return Ok(Turned::Ended),
+                // The new tokens ran out while they waited for keys, or came too late.
+                Some(Turn::Refused(refusal)) if refusal.expired() => return Ok(Turned::Ended),
                 Some(Turn::Refused(refusal)) => {
                     return Err(Refusal::SessionToken(refusal.clone()));
                 }

@@ -18,6 +18,9 @@ use crate::wire::Timestamp;
 use super::identity::Live;
 use super::shared::{COOLDOWN, LOGOUT, MEMORY};
 
+/// How long new tokens are kept for the keys that verify them: the refresh token is spent, and
+/// without them the session is over.
+const KEYS_PATIENCE: Duration = Duration::from_secs(600);
 /// Most turns that are in the book of one worker; the oldest outcome makes room.
 const TURNS_LIMIT: usize = 4_096;
 
@@ -178,14 +181,14 @@ impl Turns {
     }
 
     /// Forgets what is no longer of use, and gives up calls that are not answered within
-    /// `patience`: their turns failed. What was booked by a clock that has been set back
+    /// `patience`, or whose keys never come: their turns failed. What was booked by a clock that has been set back
     /// since counts from now: an outcome must not be forgotten early, nor kept for hours.
     pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
         self.booked.retain(|_, booked| {
             booked.at = booked.at.min(now);
             let given_up = match booked.turn {
                 Turn::Calling => now.since(booked.at) > patience,
-                Turn::AwaitingKeys(..) => now.since(booked.at) > MEMORY,
+                Turn::AwaitingKeys(..) => now.since(booked.at) > KEYS_PATIENCE,
                 _ => false,
             };
             if given_up {
@@ -201,10 +204,7 @@ impl Turns {
                 | Turn::CallRefused(_) => now.since(booked.at) <= MEMORY,
             }
         });
-        self.ended.retain(|_, at| {
-            *at = (*at).min(now);
-            now.since(*at) <= LOGOUT
-        });
+        self.ended.retain(|_, at| now.since(*at) <= LOGOUT);
     }
 }
 

@@ -99,7 +99,8 @@ impl Cells {
     /// Takes the turn, or finds what became of it.
     pub(super) fn claim(&self, host: &mut dyn Host, id: &TurnId, lease: Duration) -> Claim {
         let Some(queue) = host.queue() else { return Claim::Alone };
-        let Ok(nonce) = nonce(host) else { return Claim::Alone };
+        // Nor could the outcome be sealed, for others or for the browser: better no call.
+        let Ok(nonce) = nonce(host) else { return Claim::Failed };
         let now = host.now();
         let changed = self.change(host, id, |entries| {
             if entries.iter().any(|entry| is_logout(entry, id)) {
