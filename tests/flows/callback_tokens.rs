@@ -139,6 +139,19 @@ fn what_was_asked_of_the_authentication_is_required_of_the_id_token() {
 }
 
 #[test]
+fn a_strict_session_begins_with_a_page_of_ours_that_leads_on() {
+    let mut scene = Scene::with(json!({"session": {"cookie": {"same_site": "strict"}}}));
+    let mut browser = Browser::default();
+    let answer = scene.log_in_with(&mut browser, "/x?a=1&b=\"><script>");
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("url=https://app.example/\"") || answer.body.contains("&amp;b="));
+    assert!(!answer.body.contains("<script"), "{}", answer.body);
+    let strict = |cookie: &&String| cookie.ends_with("SameSite=Strict");
+    assert!(answer.set_cookies.iter().any(|cookie| strict(&cookie)), "{answer:?}");
+    scene.send(&browser.page("/")).upstream();
+}
+
+#[test]
 fn a_session_is_new_at_each_login_and_nothing_of_an_older_one_is_kept() {
     let mut scene = Scene::new();
     let mut mallory = scene.log_in();

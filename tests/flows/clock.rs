@@ -41,6 +41,20 @@ fn a_clock_that_jumps_back_during_a_refresh_ends_neither_the_wait_nor_the_turn()
 }
 
 #[test]
+fn a_clock_that_jumps_back_keeps_no_failure_for_that_long() {
+    let mut scene = Scene::with(json!({"session": {"idle_timeout": "3h"}}));
+    let mut browser = scene.log_in();
+    scene.jump(4_000);
+    scene.provider.fail(Endpoint::Token, Fault::Status(503));
+    assert_eq!(scene.send(&browser.page("/")).answer().status, 503);
+    // The token is over by this clock, too.
+    scene.jump(-3_600);
+    scene.pass(3);
+    load(&mut scene, &mut browser);
+    assert_eq!((scene.token_calls(), scene.provider.thefts), (3, 0));
+}
+
+#[test]
 fn a_clock_that_jumps_back_does_not_bring_back_who_logged_out() {
     let (mut scene, browser) = left(200);
     scene.send(&browser.page("/oauth2/logout")).answer();

@@ -9,7 +9,7 @@ use super::browser::{Browser, Request};
 use super::host::Endpoint;
 use super::provider::Fault;
 use super::scene::Scene;
-use super::steps::{CALLBACK, left, load, strangers_token};
+use super::steps::{CALLBACK, left, load, strangers_token, to_provider};
 
 #[test]
 fn keys_that_rotated_are_fetched_once_for_all_who_wait() {
@@ -49,6 +49,33 @@ fn new_tokens_are_not_thrown_away_because_the_keys_did_not_come() {
         outcome.upstream();
         load(&mut scene, &mut browser);
         assert_eq!((scene.token_calls(), scene.provider.thefts), (2, 0), "{fault:?}");
+    }
+}
+
+#[test]
+fn new_tokens_outlive_an_outage_of_the_keys_but_not_for_ever() {
+    // An outage of so many minutes, and new tokens that live for so many seconds.
+    for (minutes, lifetime, lives) in [(5, 3_600, true), (5, 200, false), (11, 3_600, false)] {
+        let (mut scene, mut browser) = left(-10);
+        scene.provider.lifetime = lifetime;
+        scene.provider.rotate_keys("k2");
+        scene.arrive(&browser.page("/"));
+        scene.deliver();
+        scene.host.not_taken.push(Endpoint::Keys);
+        scene.host.pending.clear();
+        for _ in 0..minutes * 6 {
+            scene.pass(10);
+        }
+        scene.host.not_taken.clear();
+        scene.pass(61);
+        scene.settle();
+        let page = browser.page("/");
+        let outcome = scene.load(&mut browser, &page);
+        if lives {
+            outcome.upstream();
+        } else {
+            assert!(to_provider(&outcome.answer()), "a new login, not an error for ever");
+        }
     }
 }
 

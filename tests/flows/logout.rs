@@ -165,6 +165,21 @@ fn logout_ends_the_session_for_older_and_newer_cookies_of_it() {
 }
 
 #[test]
+fn a_callback_that_is_opened_again_does_not_bring_back_who_logged_out() {
+    let mut scene = Scene::new();
+    let mut browser = Browser::default();
+    let query = scene.begin(&mut browser, "/");
+    // Another tab's request, sent before the answer took the attempt's cookie away.
+    let mut other = browser.clone();
+    scene.come_back(&mut browser, &query).answer();
+    scene.send(&browser.page("/oauth2/logout")).answer();
+    let answer = scene.come_back(&mut other, &query).answer();
+    assert_eq!((answer.status, answer.code().as_str()), (400, "no_attempt"));
+    assert!(other.jar.is_empty());
+    assert_eq!(scene.token_calls(), 1);
+}
+
+#[test]
 fn a_session_without_a_refresh_token_is_logged_out_too() {
     let mut scene = Scene::new();
     scene.provider.refreshes = false;

@@ -16,6 +16,7 @@ mod clock;
 mod hops;
 mod host;
 mod keys;
+mod process;
 mod provider;
 mod refresh;
 mod refresh_faults;

@@ -156,6 +156,23 @@ fn a_late_answer_is_worth_what_it_says_unless_there_is_another() {
 }
 
 #[test]
+fn a_late_answer_does_not_undo_what_a_later_call_brought() {
+    let (mut scene, mut browser) = left(-10);
+    scene.arrive(&browser.page("/"));
+    // The provider never sees this one; its connection breaks late.
+    let lost = scene.host.pending.remove(0);
+    scene.pass(14);
+    let token = load(&mut scene, &mut browser).token().to_owned();
+    let old = browser.clone();
+    for late in [(None, Vec::new()), (Some(400), br#"{"error":"invalid_grant"}"#.to_vec())] {
+        scene.answer(lost.id, &late);
+        assert_eq!(load(&mut scene, &mut browser).token(), token);
+        assert_eq!(scene.send(&old.page("/")).upstream().token(), token);
+    }
+    assert_eq!((scene.token_calls(), scene.provider.thefts), (3, 0));
+}
+
+#[test]
 fn a_late_answer_does_not_undo_a_logout() {
     let (mut scene, browser) = left(-10);
     let stream = scene.arrive(&browser.page("/"));
@@ -163,12 +180,15 @@ fn a_late_answer_does_not_undo_a_logout() {
     let answer = scene.provider.answer(&call, scene.host.now).unwrap();
     let logout = scene.arrive(&browser.page("/oauth2/logout"));
     assert_eq!(scene.outcome(logout).unwrap().answer().status, 302);
-    scene.pass(70);
+    // A host that is slower than its own time limit, too.
+    scene.pass(170);
     assert!(scene.outcome(stream).is_some());
     scene.answer(call.id, &answer);
-    let answer = scene.send(&browser.fetch("GET", "/api")).answer();
-    assert_eq!(answer.status, 401);
+    let fetch = browser.fetch("GET", "/api");
+    assert_eq!(scene.send(&fetch).answer().status, 401);
     assert_eq!(scene.token_calls(), 2);
+    scene.pass(15);
+    assert_eq!(scene.send(&fetch).answer().status, 401);
 }
 
 #[test]

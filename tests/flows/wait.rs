@@ -1,6 +1,7 @@
 //! `gate/wait.rs` and `gate/worker.rs`: what is not known yet is waited for, a little and by not
 //! too many; nothing passes meanwhile.
 
+use oidc_gate::token::testing::ISSUER;
 use serde_json::json;
 
 use super::browser::{Browser, Request};
@@ -114,6 +115,20 @@ fn no_fault_of_discovery_or_keys_lets_anything_pass_and_each_is_tried_again() {
         assert!(to_provider(&scene.outcome(stream).unwrap().answer()));
         assert!(scene.host.count(endpoint) == 2);
     }
+}
+
+#[test]
+fn metadata_that_is_configured_is_not_asked_for() {
+    let mut scene = Scene::with(json!({"provider": {"discovery": false, "metadata": {
+        "authorization_endpoint": format!("{ISSUER}/auth"),
+        "token_endpoint": format!("{ISSUER}/token"),
+        "jwks_uri": format!("{ISSUER}/certs"),
+    }}}));
+    let browser = scene.log_in();
+    scene.send(&browser.page("/")).upstream();
+    assert_eq!(scene.host.count(Endpoint::Discovery), 0);
+    let answer = scene.send(&browser.page("/oauth2/logout")).answer();
+    assert_eq!(answer.location(), "https://app.example/", "no end_session_endpoint");
 }
 
 #[test]

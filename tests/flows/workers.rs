@@ -1,101 +1,15 @@
 //! `gate/shared` and `gate/errands.rs`: several workers of one process, each with requests of the
 //! same session, one memory and one call.
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
 use oidc_gate::gate::StreamId;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::browser::Browser;
-use super::host::{Endpoint, Memory, Randomness};
+use super::host::{Endpoint, Randomness};
+use super::process::Process;
 use super::provider::Fault;
-use super::scene::{OTHER_KEY, Outcome, Scene, Upstream};
+use super::scene::{OTHER_KEY, Outcome};
 use super::steps::{CALLBACK, load};
-
-/// Workers of one process. The provider is with the one that acts.
-struct Process {
-    workers: Vec<Scene>,
-    memory: Rc<RefCell<Memory>>,
-    acting: usize,
-}
-
-impl Process {
-    fn new() -> Self {
-        Self::with(&[json!({}), json!({})])
-    }
-
-    fn with(configurations: &[Value]) -> Self {
-        let memory = Rc::new(RefCell::new(Memory::default()));
-        let worker = |(number, changes): (usize, &Value)| {
-            let mut scene = Scene::with(changes.clone());
-            let queue = u32::try_from(number).unwrap() + 10;
-            scene.host.process = Some((Rc::clone(&memory), queue));
-            // Each draws other numbers.
-            for _ in 0..number * 7 {
-                let _ = oidc_gate::crypto::entropy::random_bytes::<5>(&mut scene.host);
-            }
-            scene
-        };
-        let workers = configurations.iter().enumerate().map(worker).collect();
-        Self { workers, memory, acting: 0 }
-    }
-
-    fn at(&mut self, worker: usize) -> &mut Scene {
-        if worker != self.acting {
-            let [one, other] = self.workers.get_disjoint_mut([self.acting, worker]).unwrap();
-            std::mem::swap(&mut one.provider, &mut other.provider);
-            self.acting = worker;
-        }
-        &mut self.workers[worker]
-    }
-
-    /// All calls are answered, all workers woken.
-    fn settle(&mut self) {
-        for _ in 0..4 {
-            for worker in 0..self.workers.len() {
-                self.at(worker).settle();
-            }
-            self.wake();
-        }
-    }
-
-    fn wake(&mut self) {
-        let wakes = std::mem::take(&mut self.memory.borrow_mut().wakes);
-        for (queue, message) in wakes {
-            self.at(usize::try_from(queue).unwrap() - 10).woken(&message);
-        }
-    }
-
-    fn jump(&mut self, seconds: i64) {
-        self.workers.iter_mut().for_each(|worker| worker.jump(seconds));
-    }
-
-    fn pass(&mut self, seconds: u64) {
-        for _ in 0..seconds {
-            self.workers.iter_mut().for_each(|worker| worker.pass(1));
-        }
-    }
-
-    fn token_calls(&self) -> usize {
-        self.workers.iter().map(Scene::token_calls).sum()
-    }
-
-    fn thefts(&self) -> usize {
-        self.workers.iter().map(|worker| worker.provider.thefts).sum()
-    }
-
-    /// A browser whose access token ran out.
-    fn over(&mut self) -> Browser {
-        let browser = self.at(0).log_in();
-        self.jump(310);
-        browser
-    }
-
-    fn upstream(&self, worker: usize, stream: StreamId) -> Upstream {
-        self.workers[worker].outcome(stream).unwrap().upstream()
-    }
-}
 
 #[test]
 fn one_worker_calls_and_all_get_the_new_session() {
@@ -282,6 +196,34 @@ fn tokens_that_wait_for_keys_are_not_called_for_again_by_others() {
         process.at(worker).send(&browser.page("/")).upstream();
     }
     assert_eq!((process.token_calls(), process.thefts()), (2, 0));
+}
+
+#[test]
+fn a_success_counts_though_another_worker_has_taken_the_turn_over() {
+    let mut process = Process::new();
+    let browser = process.over();
+    let slow = process.at(0).arrive(&browser.page("/"));
+    let other = process.at(1).arrive(&browser.page("/"));
+    process.pass(7);
+    assert_eq!(process.token_calls(), 3, "the lease was over, and no answer there");
+    // The first call is answered after all; the second finds its refresh token spent.
+    process.at(0).settle();
+    let error = br#"{"error":"invalid_grant"}"#.to_vec();
+    process.at(1).provider.fail(Endpoint::Token, Fault::Body(400, error));
+    process.settle();
+    let token = process.upstream(0, slow).token().to_owned();
+    assert_eq!(process.upstream(1, other).token(), token);
+    assert_eq!(process.thefts(), 0);
+}
+
+#[test]
+fn without_randomness_no_call_is_made_whose_outcome_nobody_could_keep() {
+    let mut process = Process::new();
+    let browser = process.over();
+    process.at(0).host.randomness = Randomness::GoneFrom(0);
+    let answer = process.at(0).send(&browser.page("/")).answer();
+    assert_eq!((answer.status, process.token_calls()), (503, 1));
+    process.at(1).send(&browser.page("/")).upstream();
 }
 
 #[test]
