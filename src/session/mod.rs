@@ -17,6 +17,7 @@ mod cookies;
 mod handover;
 mod jar;
 mod live;
+mod objects;
 mod record;
 mod sealed;
 mod transaction;

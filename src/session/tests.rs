@@ -8,6 +8,9 @@
 
 mod browser;
 mod hostile;
+mod keycloak;
+mod keys;
 mod logins;
 mod sessions;
 mod times;
+mod versions;
