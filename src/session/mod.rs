@@ -17,7 +17,6 @@ mod cookies;
 mod handover;
 mod jar;
 mod live;
-mod objects;
 mod record;
 mod sealed;
 mod transaction;

@@ -8,9 +8,6 @@
 
 mod browser;
 mod hostile;
-mod keycloak;
-mod keys;
 mod logins;
 mod sessions;
 mod times;
-mod versions;

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::chunks::COOKIE_LIMIT;
 use super::cookies::{Cookies, SUFFIX_LENGTH};
 use super::jar::Jar;
-use super::record::{Record, Writer};
+use super::record::{Reader, Writer};
 use super::sealed;
 use crate::crypto::digest::sha256;
 use crate::crypto::seal::Binding;
@@ -65,12 +65,11 @@ impl Transaction {
         for text in texts {
             record.bytes(text.as_bytes());
         }
-        record.finish().record
+        record.finish()
     }
 
     fn restore(opened: &Opened) -> Option<Self> {
-        let record = Record::open(opened.bytes())?;
-        let mut record = record.reader();
+        let mut record = Reader::new(opened.bytes())?;
         let created = record.time()?;
         let attempts = record.byte()?;
         let mut secret = || Some(Secret::new(record.string()?.to_owned()));
