@@ -12,7 +12,7 @@ use crate::http::form::Form;
 use crate::http::{LocalPath, SameSite, SetCookie};
 use crate::provider::{HttpCall, TokenAnswer, authorize, token_endpoint};
 use crate::session::{Session, Transaction};
-use crate::token::{AccessToken, IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
+use crate::token::{IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
 
 use super::attempt::State;
 use super::host::{Host, Level};
@@ -177,14 +177,7 @@ impl Worker {
         };
         let id_token =
             IdToken::verify(raw, &self.config.id_token, &expected, keys, host.signatures(), now)?;
-        let access_token = match &self.config.access_token {
-            Some(rules) => {
-                let missing = TokenRefusal::missing(Kind::AccessToken);
-                let raw = answer.access_token.as_ref().ok_or(missing)?;
-                Some(AccessToken::verify(raw, rules, keys, host.signatures(), now)?)
-            }
-            None => None,
-        };
+        let access_token = self.verify_issued(host, answer, keys)?;
         let refresh_token = answer.refresh_token.clone();
         let session =
             |id| Session { id, id_token, access_token, refresh_token, created: now, seen: now };

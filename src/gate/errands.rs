@@ -7,9 +7,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::crypto::NoEntropy;
+use crate::crypto::{NoEntropy, SealingKeys};
+use crate::jose::KeySet;
 use crate::provider::{HttpCall, TokenAnswer, TokenError};
 use crate::session::Session;
+use crate::token::{AccessToken, Kind, Refusal};
 
 use super::host::{Host, Level, StreamId};
 use super::identity::Live;
@@ -59,8 +61,9 @@ impl Worker {
 
     /// What another worker sealed.
     fn opened(&self, id: &TurnId, sealed: &[u8]) -> Turn {
-        let keys = self.config.session.as_ref().map(|settings| &settings.keys);
-        let opened = keys.and_then(|keys| Session::open_from_workers(keys, &id.message(), sealed));
+        let opened = self
+            .sealing_keys()
+            .and_then(|keys| Session::open_from_workers(keys, &id.message(), sealed));
         match opened {
             Some((session, with_first_key)) => {
                 Turn::Renewed(Rc::new(Live::new(session, with_first_key, &self.config)))
@@ -202,6 +205,19 @@ impl Worker {
         }
     }
 
+    /// The access token of an answer, by the access token's rules: the same at login and at
+    /// refresh. `None` only where the configuration uses none.
+    pub(super) fn verify_issued(
+        &self,
+        host: &dyn Host,
+        answer: &TokenAnswer,
+        keys: &KeySet,
+    ) -> Result<Option<AccessToken>, Refusal> {
+        let Some(rules) = &self.config.access_token else { return Ok(None) };
+        let raw = answer.access_token.as_ref().ok_or(Refusal::missing(Kind::AccessToken))?;
+        AccessToken::verify(raw, rules, keys, host.signatures(), host.now()).map(Some)
+    }
+
     fn book(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {
         if turn.under_way() {
             self.turns.set(id, turn, host.now());
@@ -237,12 +253,17 @@ impl Worker {
     }
 
     fn sealed(&self, host: &mut dyn Host, id: &TurnId, live: &Live) -> Outcome {
-        let keys = self.config.session.as_ref().map(|settings| &settings.keys);
-        let sealed = keys.map(|keys| live.session.seal_for_workers(keys, &id.message(), host));
+        let sealed = self
+            .sealing_keys()
+            .map(|keys| live.session.seal_for_workers(keys, &id.message(), host));
         match sealed {
             Some(Ok(sealed)) => Outcome::Done(sealed),
             // Without randomness the others can not be told; for them it failed.
             Some(Err(_)) | None => Outcome::Failed,
         }
+    }
+
+    fn sealing_keys(&self) -> Option<&SealingKeys> {
+        self.config.session.as_ref().map(|settings| &settings.keys)
     }
 }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use crate::provider::{HttpCall, TokenAnswer, token_endpoint};
 use crate::session::Session;
-use crate::token::{AccessToken, IdToken, Kind, Refusal as TokenRefusal};
+use crate::token::{IdToken, Kind, Refusal as TokenRefusal};
 
 use super::host::Host;
 use super::identity::Live;
@@ -99,14 +99,7 @@ impl Worker {
     ) -> Result<Session, TokenRefusal> {
         let keys = self.provider.keys().ok_or(TokenRefusal::no_keys(Kind::IdToken))?;
         let (now, signatures) = (host.now(), host.signatures());
-        let access_token = match &self.config.access_token {
-            Some(rules) => {
-                let raw =
-                    answer.access_token.as_ref().ok_or(TokenRefusal::missing(Kind::AccessToken))?;
-                Some(AccessToken::verify(raw, rules, keys, signatures, now)?)
-            }
-            None => None,
-        };
+        let access_token = self.verify_issued(host, answer, keys)?;
         // RFC 6749 section 6, OIDC Core 12.2: neither has to come anew.
         let id_token = match &answer.id_token {
             Some(raw) => IdToken::verify_refreshed(

@@ -181,8 +181,9 @@ impl Turns {
     }
 
     /// Forgets what is no longer of use, and gives up calls that are not answered within
-    /// `patience`, or whose keys never come: their turns failed. What was booked by a clock that has been set back
-    /// since counts from now: an outcome must not be forgotten early, nor kept for hours.
+    /// `patience`, or whose keys never come: their turns failed. What was booked by a clock
+    /// that has been set back since counts from now: an outcome must not be forgotten early,
+    /// nor kept for hours.
     pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
         self.booked.retain(|_, booked| {
             booked.at = booked.at.min(now);

@@ -5,7 +5,7 @@
 
 use std::sync::OnceLock;
 
-use jsonwebtoken::{Algorithm, EncodingKey};
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Validation};
 use p256::elliptic_curve::sec1::ToEncodedPoint as _;
 use rsa::pkcs1::EncodeRsaPrivateKey as _;
 use rsa::pkcs8::{EncodePrivateKey as _, EncodePublicKey as _};
@@ -14,6 +14,15 @@ use rsa::traits::PublicKeyParts as _;
 use serde_json::{Value, json};
 
 use crate::words::{base64url, random};
+
+/// Whether a token that has expired is still read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Expiry {
+    /// It is not.
+    Checked,
+    /// However old it is.
+    Ignored,
+}
 
 /// A key that signs, and its public half as a JWK.
 struct SigningKey {
@@ -105,6 +114,23 @@ impl Keys {
         let hmac = EncodingKey::from_secret(&self.secret);
         let key = self.key(algorithm).map_or(&hmac, |key| &key.private);
         jsonwebtoken::crypto::sign(message.as_bytes(), key, algorithm).expect("our own keys sign")
+    }
+
+    /// The claims of a token that one of these keys has signed; `None` for any other.
+    pub(crate) fn claims(&self, token: &str, expiry: Expiry) -> Option<Value> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        let named = self
+            .set()
+            .into_iter()
+            .find(|key| key.get("kid").and_then(Value::as_str) == header.kid.as_deref())?;
+        let key = DecodingKey::from_jwk(&serde_json::from_value(named).ok()?).ok()?;
+        let mut validation = Validation::new(header.alg);
+        validation.validate_aud = false;
+        if expiry == Expiry::Ignored {
+            validation.validate_exp = false;
+            validation.required_spec_claims.clear();
+        }
+        Some(jsonwebtoken::decode::<Value>(token, &key, &validation).ok()?.claims)
     }
 
     const fn key(&self, algorithm: Algorithm) -> Option<&SigningKey> {

@@ -1,8 +1,8 @@
 //! The userinfo endpoint (OIDC Core 5.3).
 
-use jsonwebtoken::{DecodingKey, Validation};
 use serde_json::{Value, json};
 
+use super::keys::Expiry;
 use super::serve::State;
 use crate::server::{Reply, Request};
 
@@ -17,15 +17,7 @@ pub(super) fn request(state: &State, request: &Request) -> Reply {
 }
 
 fn claims(state: &State, token: &str) -> Option<Value> {
-    let header = jsonwebtoken::decode_header(token).ok()?;
-    let keys = state.keys().set();
-    let named = keys
-        .into_iter()
-        .find(|key| key.get("kid").and_then(Value::as_str) == header.kid.as_deref())?;
-    let key = DecodingKey::from_jwk(&serde_json::from_value(named).ok()?).ok()?;
-    let mut validation = Validation::new(header.alg);
-    validation.validate_aud = false;
-    let claims = jsonwebtoken::decode::<Value>(token, &key, &validation).ok()?.claims;
+    let claims = state.keys().claims(token, Expiry::Checked)?;
     let session = claims.get("sid").and_then(Value::as_str)?;
     let realm = state.realm();
     if !realm.lives(session) || claims.get("typ").and_then(Value::as_str) != Some("Bearer") {
