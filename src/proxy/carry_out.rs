@@ -5,7 +5,8 @@ use crate::http::cookie::Rest;
 use crate::http::{HeaderValue, SetCookie};
 
 use super::abi::{self, Action, HostError, Map};
-use super::{map, vm};
+use super::map;
+use super::vm::{self, Undecided};
 
 /// When the step is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +19,30 @@ pub(super) enum Moment {
 
 /// Carries a step out. Without one (the host or a bug of ours kept it from being made) the
 /// request is answered 503: nothing passes undecided.
-pub(super) fn carry_out(step: Option<Step>, stream: u32, moment: Moment) -> Action {
+pub(super) fn carry_out(step: Option<Step>, undecided: Undecided, moment: Moment) -> Action {
+    if matches!(step, Some(Step::Wait)) {
+        vm::with(|vm| vm.waits(&undecided));
+        return Action::Pause;
+    }
+    let stream = undecided.stream();
+    if undecided.astray && abi::act_for(stream).is_err() {
+        abi::log(
+            abi::LEVEL_ERROR,
+            "the host does not come back to a request from a call: the request stays where it is",
+        );
+        return Action::Pause;
+    }
     match step {
         Some(Step::Forward(forward)) => match change(&forward) {
             Ok(()) => {
                 keep(stream, forward.cookies(), forward.stamp());
-                vm::with(|vm| vm.opened(stream));
+                vm::with(|vm| vm.opens(&undecided));
                 go_on(moment)
             }
-            Err(_) => unavailable(),
+            Err(_) => unavailable(stream),
         },
         Some(Step::Reply(reply)) => respond(&reply, stream),
-        Some(Step::Wait) => Action::Pause,
-        None => unavailable(),
+        Some(Step::Wait) | None => unavailable(stream),
     }
 }
 
@@ -83,7 +95,9 @@ fn respond(reply: &Reply, stream: u32) -> Action {
     Action::Pause
 }
 
-fn unavailable() -> Action {
+/// Answers 503, whatever the stream waits for.
+pub(super) fn unavailable(stream: u32) -> Action {
+    vm::with(|vm| vm.gives_up(stream));
     abi::log(
         abi::LEVEL_ERROR,
         "a request could not be decided, or a header not be changed: answered 503",

@@ -8,6 +8,7 @@ mod abi;
 mod carry_out;
 mod host;
 mod map;
+mod memory;
 mod root;
 mod signatures;
 mod stream;
