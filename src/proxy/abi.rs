@@ -13,6 +13,8 @@ pub(super) struct HostError(u32);
 impl HostError {
     /// It gave back memory that is not ours, or more than there is: no status of a host's.
     pub(super) const NOT_OURS: Self = Self(u32::MAX);
+    /// It said "Ok", and a header does not stand as it was set.
+    pub(super) const NO_EFFECT: Self = Self(u32::MAX - 1);
 }
 
 /// What a callback tells the host to do with the stream.

@@ -6,6 +6,7 @@
 
 mod abi;
 mod carry_out;
+mod change;
 mod host;
 mod map;
 mod memory;

@@ -5,8 +5,8 @@ use crate::http::Head;
 
 use super::abi::{self, Action, Map};
 use super::carry_out::{self, Moment};
-use super::map;
 use super::vm::{self, Fate, Undecided};
+use super::{change, map};
 
 /// A request's head is there.
 pub(super) fn request(stream: u32) -> Action {
@@ -34,21 +34,22 @@ pub(super) fn trailers(stream: u32) -> Action {
     if fate == Some(Fate::Over) || cleaned(stream).is_some() {
         return more(stream);
     }
-    abi::log(abi::LEVEL_ERROR, "a request's trailers could not be cleaned: they go no further");
-    carry_out::unavailable(stream)
+    carry_out::unavailable(stream, "a request's trailers could not be cleaned: answered 503")
 }
 
 fn cleaned(stream: u32) -> Option<()> {
     let bytes = abi::pairs(Map::RequestTrailers).ok()?;
     let trailers = map::read(bytes.as_slice())?;
-    let foreign =
-        vm::with(|vm| vm.of_stream(stream, |worker, _| worker.foreign(&trailers))).flatten()?;
-    foreign.iter().try_for_each(|name| abi::remove_header(Map::RequestTrailers, name).ok())
+    let (names, erasing) = vm::with(|vm| vm.foreign(stream, &trailers)).flatten()?;
+    change::erase(Map::RequestTrailers, &names, erasing).ok()
 }
 
 /// A request that waited may go on; calls to the host are about it already.
 pub(super) fn resume(stream: u32) {
-    let Some(undecided) = undecided(stream) else { return };
+    let Some(undecided) = undecided(stream) else {
+        vm::with(|vm| vm.forget_waiter(stream));
+        return;
+    };
     decide(undecided, Moment::Waiting, |worker, host, head| {
         worker.resume(host, StreamId(stream), head)
     });

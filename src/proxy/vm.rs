@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::gate::{Host, Stamp, StreamId, Worker};
-use crate::http::HeaderValue;
+use crate::http::{Head, HeaderValue};
 
 use super::abi;
+use super::change::Erasing;
 use super::host::{self, ThisHost};
 use super::signatures::HostSignatures;
 
@@ -56,6 +57,14 @@ pub(super) struct Undecided {
     plugin: u32,
     /// The host did not come back to the stream from a call that was made for the plugin.
     pub(super) astray: bool,
+    /// How the host is had to send a header no further.
+    pub(super) erasing: Erasing,
+}
+
+/// What is known of the host after it was used.
+struct Found {
+    astray: bool,
+    erasing: Erasing,
 }
 
 impl Undecided {
@@ -126,7 +135,7 @@ impl Vm {
             return None;
         }
         known.fate = Fate::Over;
-        Some(Undecided { stream, plugin: known.plugin, astray: false })
+        Some(Undecided { stream, plugin: known.plugin, astray: false, erasing: Erasing::Overwrite })
     }
 
     /// Has the worker of a stream decide about it.
@@ -135,8 +144,8 @@ impl Vm {
         undecided: &mut Undecided,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<T> {
-        let (decided, astray) = self.run(undecided.plugin, undecided.stream, action)?;
-        undecided.astray = astray;
+        let (decided, host) = self.run(undecided.plugin, undecided.stream, action)?;
+        (undecided.astray, undecided.erasing) = (host.astray, host.erasing);
         Some(decided)
     }
 
@@ -153,6 +162,11 @@ impl Vm {
     /// The stream is answered without its worker, which need not wait for anything more.
     pub(super) fn gives_up(&mut self, stream: u32) {
         self.set_fate(stream, Fate::Over);
+        self.forget_waiter(stream);
+    }
+
+    /// The stream's worker need not resume it.
+    pub(super) fn forget_waiter(&mut self, stream: u32) {
         if let Some(plugin) = self.streams.get(&stream).map(|stream| stream.plugin) {
             self.waits_no_longer(stream, plugin);
         }
@@ -179,6 +193,17 @@ impl Vm {
         self.run(root, stream, action).map(|(done, _)| done)
     }
 
+    /// The trailers that only the gate may send, and how the host is had to send them no further.
+    pub(super) fn foreign(
+        &mut self,
+        stream: u32,
+        trailers: &Head<'_>,
+    ) -> Option<(Vec<Vec<u8>>, Erasing)> {
+        let root = self.streams.get(&stream)?.plugin;
+        let (names, host) = self.run(root, stream, |worker, _| worker.foreign(trailers))?;
+        Some((names, host.erasing))
+    }
+
     /// Runs `action` with the worker of a plugin.
     pub(super) fn of_plugin<T>(
         &mut self,
@@ -188,18 +213,20 @@ impl Vm {
         self.run(root, root, action).map(|(done, _)| done)
     }
 
-    /// Gives also whether the host is astray afterwards.
+    /// Gives also what the host turned out to be.
     fn run<T>(
         &mut self,
         root: u32,
         current: u32,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
-    ) -> Option<(T, bool)> {
+    ) -> Option<(T, Found)> {
         let plugin = self.plugins.get_mut(&root)?;
         let signatures = Rc::clone(&plugin.signatures);
         let mut host = ThisHost::new(root, current, plugin.log_level, plugin.queue, &signatures);
         let done = action(&mut plugin.worker, &mut host);
-        Some((done, host.is_astray()))
+        let known = plugin.signatures.are_there();
+        let erasing = if known { Erasing::Remove } else { Erasing::Overwrite };
+        Some((done, Found { astray: host.is_astray(), erasing }))
     }
 
     /// Reads again how much the host wants logged.

@@ -76,7 +76,7 @@ pub(crate) enum Callback {
 }
 
 /// A request, as far as it is.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Stream {
     /// While the filter has it.
     pub(crate) held: Option<Head>,
@@ -159,6 +159,11 @@ impl State {
     /// Whether a line of the log holds `words`.
     pub fn logged(&self, words: &str) -> bool {
         self.log.iter().any(|(_, line)| line.contains(words))
+    }
+
+    /// The host believes that this plugin is there.
+    pub fn adopt(&mut self, root: u32) {
+        self.roots.insert(root);
     }
 
     pub(crate) fn random_byte(&mut self) -> u8 {

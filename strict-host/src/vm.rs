@@ -77,17 +77,17 @@ impl Vm {
         self.streams
     }
 
+    /// A stream that the filter is not told of; `head` is its request's.
+    pub fn unannounced(&mut self, head: Head) -> u32 {
+        let number = self.number();
+        self.host().streams.insert(number, Stream { held: Some(head), ..Stream::default() });
+        number
+    }
+
     /// A context begins.
     pub fn create(&mut self, context: u32, parent: u32) {
         if parent != 0 {
-            let stream = Stream {
-                held: None,
-                trailers: Head::default(),
-                response: Head::default(),
-                outcome: None,
-                shown: false,
-            };
-            self.host().streams.insert(context, stream);
+            self.host().streams.insert(context, Stream::default());
         }
         let arguments = (context.cast_signed(), parent.cast_signed());
         self.about::<_, ()>(Callback::Other, arguments.0, "proxy_on_context_create", arguments);

@@ -10,3 +10,9 @@ mod provider;
 mod scene;
 
 mod login;
+mod memory;
+mod order;
+mod reconfigure;
+mod removal;
+mod trailers;
+mod twice;

@@ -5,9 +5,7 @@ use std::rc::Rc;
 
 use oidc_gate::token::testing::{API, CLIENT, ISSUER, NOW, Signer};
 use oidc_gate::wire::Timestamp;
-use oidc_gate_strict_host::{
-    Action, Call, Head, Outcome, Process, Removal, Response, State, Traits, Vm,
-};
+use oidc_gate_strict_host::{Call, Head, Outcome, Process, Removal, Response, State, Traits, Vm};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Request};
@@ -197,6 +195,3 @@ pub(crate) fn forwarded(outcome: Outcome) -> Head {
         Outcome::Answer(answer) => panic!("it was answered: {answer:?}"),
     }
 }
-
-#[allow(dead_code)]
-pub(crate) const PAUSE: Action = Action::Pause;
