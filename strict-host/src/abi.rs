@@ -4,7 +4,7 @@ use wasmi::{Caller, Error, Linker};
 
 use crate::fault::Misdeed;
 use crate::guest::{give, read, write};
-use crate::head::Head;
+use crate::head::{Head, Pair};
 use crate::signature;
 use crate::state::{Call, Map, Outcome, Response, State};
 
@@ -81,23 +81,23 @@ pub(crate) fn define(linker: &mut Linker<State>) {
         touch(&mut caller, map)?.remove(&name, removal);
         Ok(OK)
     });
-    host_function!(linker, "proxy_set_effective_context", |caller, _m, context| {
+    host_function!(linker, "proxy_set_effective_context", |caller, misdeed, context| {
         let (context, state) = (context.cast_unsigned(), caller.data_mut());
         if !state.roots.contains(&context) && !state.streams.contains_key(&context) {
             return Ok(BAD_ARGUMENT);
         }
         state.effective = context;
-        Ok(OK)
+        Ok(said(misdeed))
     });
-    host_function!(linker, "proxy_continue_stream", |caller, _m, stream| {
+    host_function!(linker, "proxy_continue_stream", |caller, misdeed, stream| {
         if stream != 0 {
             return Err(Error::new("it resumes something that is no request"));
         }
         caller.data_mut().end(Outcome::Forward).map_err(Error::new)?;
-        Ok(OK)
+        Ok(said(misdeed))
     });
-    host_function!(linker, "proxy_send_local_response", |caller, _m, status, _d, _ds, body, body_size, headers, headers_size, grpc| {
-        respond(caller, (status, grpc), (body, body_size), (headers, headers_size))
+    host_function!(linker, "proxy_send_local_response", |caller, misdeed, status, _d, _ds, body, body_size, headers, headers_size, grpc| {
+        respond(caller, (status, grpc), (body, body_size), (headers, headers_size), misdeed)
     });
     host_function!(linker, "proxy_http_call", |caller, _m, cluster, cluster_size, headers, headers_size, body, body_size, trailers, trailers_size, timeout, place| {
         let cluster = read(&caller, cluster, cluster_size)?;
@@ -150,6 +150,11 @@ pub(crate) fn define(linker: &mut Linker<State>) {
     });
 }
 
+/// What the host says of something that it did.
+fn said(misdeed: Option<Misdeed>) -> i32 {
+    if let Some(Misdeed::Untrue(status)) = misdeed { status.cast_signed() } else { OK }
+}
+
 fn log(mut caller: Host<'_>, level: i32, text: i32, size: i32) -> Done {
     let text = String::from_utf8(read(&caller, text, size)?).map_err(|_| Error::new("no text"))?;
     if level >= 5 || text.contains("a bug in oidc-gate") {
@@ -190,7 +195,7 @@ fn is_value(value: Vec<u8>) -> Result<Vec<u8>, Error> {
     if right { Ok(value) } else { Err(Error::new("a value that splits a message")) }
 }
 
-fn pairs_at(caller: &Host<'_>, start: i32, size: i32) -> Result<Vec<(Vec<u8>, Vec<u8>)>, Error> {
+fn pairs_at(caller: &Host<'_>, start: i32, size: i32) -> Result<Vec<Pair>, Error> {
     let pairs = Head::read(&read(caller, start, size)?);
     let pairs = pairs.ok_or_else(|| Error::new("no map of headers"))?;
     pairs.into_iter().map(|(name, value)| Ok((is_name(name)?, is_value(value)?))).collect()
@@ -201,6 +206,7 @@ fn respond(
     (status, grpc): (i32, i32),
     body: (i32, i32),
     headers: (i32, i32),
+    misdeed: Option<Misdeed>,
 ) -> Done {
     let body = read(&caller, body.0, body.1)?;
     let headers = Head::new(pairs_at(&caller, headers.0, headers.1)?);
@@ -209,7 +215,7 @@ fn respond(
     }
     let response = Response { status: status.cast_unsigned(), headers, body };
     caller.data_mut().end(|_| Outcome::Answer(response)).map_err(Error::new)?;
-    Ok(OK)
+    Ok(said(misdeed))
 }
 
 fn dispatch(mut caller: Host<'_>, headers: (i32, i32), body: (i32, i32), place: i32) -> Done {

@@ -7,6 +7,9 @@ use std::collections::BTreeMap;
 pub enum Misdeed {
     /// Nothing, and it says so with this status.
     Status(u32),
+    /// What it was asked for, and it says that it failed. Only for calls about contexts and
+    /// streams.
+    Untrue(u32),
     /// It gives back a place that was never handed out to it.
     StrangePlace,
     /// It says that it wrote more than it was given room for.

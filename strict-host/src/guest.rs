@@ -49,7 +49,7 @@ pub(crate) fn give(
         Some(Misdeed::TooMuch) => written = 1 << 20,
         Some(Misdeed::NoPlace) => written = written.max(1),
         Some(Misdeed::Status(status)) => return Ok(status.cast_signed()),
-        None => {}
+        Some(Misdeed::Untrue(_)) | None => {}
     }
     write(caller, place, &start.to_le_bytes())?;
     write(caller, size, &written.to_le_bytes())?;

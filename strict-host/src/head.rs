@@ -11,6 +11,9 @@ pub enum Removal {
     Nothing,
 }
 
+/// Name and value.
+pub(crate) type Pair = (Vec<u8>, Vec<u8>);
+
 #[derive(Debug, Clone)]
 struct Line {
     name: Vec<u8>,
@@ -26,13 +29,13 @@ pub struct Head {
 
 impl Head {
     /// A head of these pairs.
-    pub fn new(pairs: impl IntoIterator<Item = (Vec<u8>, Vec<u8>)>) -> Self {
+    pub fn new(pairs: impl IntoIterator<Item = Pair>) -> Self {
         let line = |(name, value)| Line { name, value, hidden: false };
         Self { lines: pairs.into_iter().map(line).collect() }
     }
 
     /// Reads the pairs that a filter wrote; `None` where they are none.
-    pub(crate) fn read(bytes: &[u8]) -> Option<Vec<(Vec<u8>, Vec<u8>)>> {
+    pub(crate) fn read(bytes: &[u8]) -> Option<Vec<Pair>> {
         let number =
             |at: usize| Some(u32::from_le_bytes(*bytes.get(at..)?.first_chunk()?) as usize);
         let count = number(0)?;
@@ -68,8 +71,8 @@ impl Head {
     /// The values that go out under `name`, hidden or not.
     pub fn all(&self, name: &str) -> Vec<&str> {
         let named = |line: &&Line| line.name.eq_ignore_ascii_case(name.as_bytes());
-        let value = |line| std::str::from_utf8(&Line::value(line)[..]).unwrap();
-        self.lines.iter().filter(named).map(value).collect()
+        let named = self.lines.iter().filter(named);
+        named.map(|line| std::str::from_utf8(&line.value).unwrap()).collect()
     }
 
     pub(crate) fn add(&mut self, name: &[u8], value: &[u8]) {
@@ -101,11 +104,5 @@ impl Head {
             None => return self.add(name, value),
         }
         lines.for_each(|line| line.hidden = true);
-    }
-}
-
-impl Line {
-    const fn value(&self) -> &Vec<u8> {
-        &self.value
     }
 }

@@ -10,6 +10,7 @@ mod provider;
 mod scene;
 
 mod login;
+mod matrix;
 mod memory;
 mod order;
 mod reconfigure;
