@@ -66,6 +66,11 @@ impl HostBytes {
     ) -> Result<Self, HostError> {
         let (mut start, mut written) = (ptr::null_mut(), 0);
         let status = call(&raw mut start, &raw mut written);
+        Self::given(start, written, status)
+    }
+
+    /// What the host says that it gave. Not in `from_call`, which is compiled for each call.
+    fn given(start: *mut u8, written: usize, status: u32) -> Result<Self, HostError> {
         let mut bytes = Self { block: NONE, written: 0 };
         for block in HANDED_OUT.replace([NONE; BLOCKS]) {
             // What the host asked for and does not give back is freed by this.
