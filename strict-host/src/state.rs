@@ -161,6 +161,11 @@ impl State {
         self.log.iter().any(|(_, line)| line.contains(words))
     }
 
+    /// The stream is gone, and the filter is not told.
+    pub fn lose(&mut self, stream: u32) {
+        self.streams.remove(&stream);
+    }
+
     /// The host believes that this plugin is there.
     pub fn adopt(&mut self, root: u32) {
         self.roots.insert(root);

@@ -3,8 +3,6 @@
 use oidc_gate_strict_host::{Action, Fault, Misdeed, Outcome};
 
 use super::browser::{Browser, Request};
-use super::host::Endpoint;
-use super::provider::Fault as ProviderFault;
 use super::scene::{ENVOY, Scene, answered, forwarded, head};
 
 /// The function's n-th call from now on fails.
@@ -141,14 +139,14 @@ fn a_call_that_was_sent_is_waited_for_wherever_the_host_is() {
 }
 
 #[test]
-fn a_request_whose_client_left_is_nowhere_any_more() {
+fn a_request_that_is_gone_without_a_word_is_not_acted_on() {
     let mut scene = Scene::new();
     let browser = scene.log_in();
     scene.jump(310);
-    scene.provider.fail(Endpoint::Token, ProviderFault::Silence);
-    let stream = scene.arrive(&browser.page("/"));
-    scene.vm.delete(stream);
+    let [gone, stays] = [(); 2].map(|()| scene.arrive(&browser.page("/")));
+    scene.vm.host().lose(gone);
     scene.settle();
     scene.pass(20);
+    assert!(matches!(scene.vm.host().outcome(stays), Some(Outcome::Forward(_))));
     assert_eq!(answered(scene.send(&Request::new("GET", "/api"))).status, 401);
 }
