@@ -29,7 +29,7 @@ run: wasm envoy ## try it: provider, demo and gate on http://127.0.0.1:10000, un
 	@ENVOY=$$(scripts/install_envoy) exec target/debug/oidc-gate-dev run
 
 test: wasm envoy ## every test that needs only Rust, Python and Envoy
-	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --no-fail-fast --package oidc-gate --package oidc-gate-dev --package oidc-gate-e2e
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --no-fail-fast --package oidc-gate --package oidc-gate-dev --package oidc-gate-strict-host --package oidc-gate-e2e
 
 keycloak: wasm envoy ## the same flows with a real Keycloak (needs Java 17 or newer and Maven)
 	@home=$$(scripts/install_keycloak); ENVOY=$$(scripts/install_envoy) KEYCLOAK=$$home \

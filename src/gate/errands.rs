@@ -189,9 +189,12 @@ impl Worker {
                 host.log(Level::Info, "decision=tokens_verified reason=\"each by its own rules\"");
                 Turn::Renewed(Rc::new(Live::new(session, true, &self.config)))
             }
-            Err(refusal) if refusal.unknown_kid() && may_wait => {
-                // The provider sent it: its keys have changed. Where strangers' tokens had
-                // them fetched a moment ago, the next fetch is waited for.
+            Err(refusal)
+                if may_wait && (refusal.unknown_kid() || self.provider.keys().is_none()) =>
+            {
+                // The provider sent it: its keys have changed, or the configuration has, and they
+                // are yet to come. Where strangers' tokens had them fetched a moment ago, the
+                // next fetch is waited for.
                 self.provider.want_keys(host.now());
                 self.fetch_due(host);
                 self.extend_lease(host, id);

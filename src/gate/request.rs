@@ -52,31 +52,39 @@ impl<'a> Arrival<'a> {
     pub(super) fn read(head: &Head<'a>, identity: &[UpstreamHeader]) -> Self {
         let mut found = Self::default();
         for (name, value) in head.pairs() {
-            match name {
-                b":method" => found.method = value,
-                b":path" => found.target = value,
-                b":authority" => found.authority = value,
-                b"cookie" => found.cookies.push(value),
-                b"authorization" => {
-                    found.authorizations = found.authorizations.saturating_add(1);
-                    found.authorization = found.authorization.or(Some(value));
-                }
-                b"x-request-id" => found.request_id = Some(value),
-                b"accept" => found.accept = found.accept.or(Some(value)),
-                b"sec-fetch-mode" => found.sec_fetch_mode = Some(value),
-                b"sec-fetch-site" => found.sec_fetch_site = Some(value),
-                b"origin" => found.origin = Some(value),
-                b"upgrade" => found.upgrade = Some(value),
-                b"connection" => found.nominated |= nominates(value, identity),
-                // Over HTTP/2 a WebSocket comes as an extended CONNECT (RFC 8441 section 4).
-                b":protocol" => found.upgrade = found.upgrade.or(Some(value)),
-                _ => {}
-            }
+            found.field(name, value, identity);
             if identity.iter().any(|header| header.folded.matches(name)) {
                 found.foreign.push(name);
             }
         }
         found
+    }
+
+    fn field(&mut self, name: &[u8], value: &'a [u8], identity: &[UpstreamHeader]) {
+        match name {
+            b":method" => self.method = value,
+            b":path" => self.target = value,
+            b":authority" => self.authority = value,
+            b"cookie" => self.cookies.push(value),
+            b"authorization" => {
+                self.authorizations = self.authorizations.saturating_add(1);
+                self.authorization = self.authorization.or(Some(value));
+            }
+            b"x-request-id" => self.request_id = Some(value),
+            b"accept" => self.accept = self.accept.or(Some(value)),
+            b"sec-fetch-mode" => self.sec_fetch_mode = Some(value),
+            b"sec-fetch-site" => self.sec_fetch_site = Some(value),
+            b"origin" => self.origin = Some(value),
+            b"upgrade" => self.upgrade = Some(value),
+            b"connection" => self.nominated |= nominates(value, identity),
+            // Over HTTP/2 a WebSocket comes as an extended CONNECT (RFC 8441 section 4).
+            b":protocol" => self.upgrade = self.upgrade.or(Some(value)),
+            // Most hosts write names in small letters, but not all (RFC 9110 section 5.1).
+            _ if name.iter().any(u8::is_ascii_uppercase) => {
+                self.field(&name.to_ascii_lowercase(), value, identity);
+            }
+            _ => {}
+        }
     }
 
     /// The path, without the query (RFC 3986 section 3.3).

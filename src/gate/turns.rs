@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::config::Config;
 use crate::crypto::digest::sha256;
 use crate::provider::{TokenAnswer, TokenError};
 use crate::session::{Session, Transaction};
@@ -178,6 +179,15 @@ impl Turns {
     /// Whether this session was logged out here a moment ago.
     pub(super) fn session_ended(&self, session: &[u8; 16]) -> bool {
         self.ended.contains_key(session)
+    }
+
+    /// Has the outcomes go upstream as this configuration says.
+    pub(super) fn judge_anew(&mut self, config: &Config) {
+        for booked in self.booked.values_mut() {
+            if let Turn::Renewed(live) = &mut booked.turn {
+                *live = Rc::new(Live::new(live.session.clone(), live.with_first_key, config));
+            }
+        }
     }
 
     /// Forgets what is no longer of use, and gives up calls that are not answered within

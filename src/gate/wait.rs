@@ -24,6 +24,8 @@ pub(super) enum Waiting {
     Keys,
     /// A call to the token endpoint, which another request may have begun.
     Turn(TurnId),
+    /// The next tick: the configuration has changed, and it is decided anew.
+    Anew,
 }
 
 /// A stream that waits.
@@ -48,6 +50,12 @@ impl Waiters {
     /// The stream waits no longer.
     pub(super) fn take(&mut self, stream: StreamId) -> Option<Waiter> {
         self.0.remove(&stream)
+    }
+
+    /// Lets those wait who waited under another configuration; their time goes on.
+    pub(super) fn take_over(&mut self, old: Self) {
+        let anew = |waiter: Waiter| Waiter { waiting: Waiting::Anew, ..waiter };
+        self.0.extend(old.0.into_iter().map(|(stream, waiter)| (stream, anew(waiter))));
     }
 
     /// The streams that wait for something of the kind that `which` says.

@@ -68,6 +68,18 @@ impl Worker {
         }
     }
 
+    /// Takes over from a worker that had another configuration. Who waits there is decided anew
+    /// with the next tick. The same client's turns go on: what was spent on them is gone.
+    pub fn take_over(&mut self, old: Self) {
+        self.waiters.take_over(old.waiters);
+        if self.cells == old.cells {
+            let flights = old.flights.into_iter();
+            self.flights.extend(flights.filter(|(_, flight)| matches!(flight, Flight::Turn(..))));
+            self.turns = old.turns;
+            self.turns.judge_anew(&self.config);
+        }
+    }
+
     /// Whether metadata and keys are there.
     #[must_use]
     pub fn ready(&self) -> bool {
@@ -101,7 +113,7 @@ impl Worker {
         let waiting_since = waiter.as_ref().map(|waiter| waiter.since);
         let request = Request { stream, arrival: &arrival, origin, jar, waiting_since };
         let decided = match waiter.map(|waiter| waiter.waiting) {
-            Some(Waiting::Provider | Waiting::Keys | Waiting::Turn(_)) => {
+            Some(Waiting::Provider | Waiting::Keys | Waiting::Turn(_) | Waiting::Anew) => {
                 self.decide(host, &request)
             }
             None => Err(Refusal::ProviderUnavailable.into()),
@@ -139,7 +151,8 @@ impl Worker {
         for id in self.turns_elsewhere() {
             streams.extend(self.look_elsewhere(host, id));
         }
-        // Turns that were given up, or ended by a logout while another worker had them.
+        // Turns that were given up, or ended by a logout while another worker had them; and
+        // whom the host could not resume when it was time.
         streams.extend(self.waiters.those(|waiting| self.is_settled(waiting)));
         streams.extend(self.waiters.overdue(now, self.patience()));
         streams.sort_unstable();
@@ -251,7 +264,7 @@ impl Worker {
         streams.extend(self.waiters.those(|waiting| match waiting {
             Waiting::Provider => ready,
             Waiting::Keys => fetch == Fetch::Keys,
-            Waiting::Turn(_) => false,
+            Waiting::Turn(_) | Waiting::Anew => false,
         }));
         streams
     }
@@ -271,7 +284,9 @@ impl Worker {
     fn is_settled(&self, waiting: &Waiting) -> bool {
         match waiting {
             Waiting::Turn(id) => !self.turns.get(id).is_some_and(Turn::under_way),
-            Waiting::Provider | Waiting::Keys => false,
+            Waiting::Provider => self.provider.ready(),
+            Waiting::Anew => true,
+            Waiting::Keys => false,
         }
     }
 }

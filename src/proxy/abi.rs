@@ -1,14 +1,21 @@
 //! The Proxy-Wasm ABI 0.2.1, as far as it is used: each host call once, bytes in, `Result` out.
 //!
-//! The only unsafe code of the project. What holds everywhere: pointers that go to the host
-//! are those of live slices, and the host reads them before the call returns; pointers that
-//! come back were made by [`allocate`] in the same call, and are owned by [`HostBytes`].
+//! The only unsafe code of the project stands here and in [`super::memory`]. What holds
+//! everywhere: pointers that go to the host are those of live slices, and the host reads them
+//! before the call returns; pointers that come back are judged by [`HostBytes`].
 
-use std::alloc::Layout;
+pub(super) use super::memory::{HostBytes, allocate};
 
-/// The host's answer to a call of ours was not "Ok".
+/// The host's answer to a call of ours was not "Ok", or not to be believed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct HostError(u32);
+
+impl HostError {
+    /// It gave back memory that is not ours, or more than there is: no status of a host's.
+    pub(super) const NOT_OURS: Self = Self(u32::MAX);
+    /// It said "Ok", and a header does not stand as it was set.
+    pub(super) const NO_EFFECT: Self = Self(u32::MAX - 1);
+}
 
 /// What a callback tells the host to do with the stream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,51 +151,7 @@ unsafe extern "C" {
     pub(super) fn __wasm_call_ctors();
 }
 
-/// Bytes that the host wrote into memory of ours; freed when dropped.
-pub(super) struct HostBytes {
-    start: *mut u8,
-    size: usize,
-}
-
-/// Memory for `size` bytes, or null: the host takes that for a failed call.
-pub(super) fn allocate(size: usize) -> *mut u8 {
-    match Layout::array::<u8>(size) {
-        // SAFETY: the layout's size is not zero.
-        Ok(layout) if size > 0 => unsafe { std::alloc::alloc(layout) },
-        _ => std::ptr::null_mut(),
-    }
-}
-
-impl HostBytes {
-    /// The bytes.
-    pub(super) fn as_slice(&self) -> &[u8] {
-        if self.start.is_null() || self.size == 0 {
-            return &[];
-        }
-        // SAFETY: made by `allocate` with this size, written by the host, owned by `self`.
-        unsafe { std::slice::from_raw_parts(self.start, self.size) }
-    }
-
-    /// Runs a call that gives bytes back.
-    fn from_call(call: impl FnOnce(*mut *mut u8, *mut usize) -> u32) -> Result<Self, HostError> {
-        let mut bytes = Self { start: std::ptr::null_mut(), size: 0 };
-        check(call(&raw mut bytes.start, &raw mut bytes.size)).map(|()| bytes)
-    }
-}
-
-impl Drop for HostBytes {
-    fn drop(&mut self) {
-        if self.start.is_null() || self.size == 0 {
-            return;
-        }
-        if let Ok(layout) = Layout::array::<u8>(self.size) {
-            // SAFETY: made by `allocate` with this very layout, and not used after this.
-            unsafe { std::alloc::dealloc(self.start, layout) };
-        }
-    }
-}
-
-const fn check(status: u32) -> Result<(), HostError> {
+pub(super) const fn check(status: u32) -> Result<(), HostError> {
     if status == 0 { Ok(()) } else { Err(HostError(status)) }
 }
 

@@ -1,11 +1,16 @@
 //! A step becomes host calls. It is consumed: a request is answered once or goes on once.
 
-use crate::gate::{Authorization, Forward, Reply, Stamp, Step};
-use crate::http::cookie::Rest;
+use crate::gate::{Reply, Stamp, Step};
 use crate::http::{HeaderValue, SetCookie};
 
-use super::abi::{self, Action, HostError, Map};
-use super::{map, vm};
+use super::abi::{self, Action};
+use super::change::change;
+use super::map;
+use super::vm::{self, Undecided};
+
+const UNDECIDED: &str = "a request could not be decided: answered 503";
+const UNCHANGED: &str = "a header of a request could not be changed or taken out (outside of \
+    Envoy one that is sent several times can not): answered 503";
 
 /// When the step is carried out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +23,30 @@ pub(super) enum Moment {
 
 /// Carries a step out. Without one (the host or a bug of ours kept it from being made) the
 /// request is answered 503: nothing passes undecided.
-pub(super) fn carry_out(step: Option<Step>, stream: u32, moment: Moment) -> Action {
+pub(super) fn carry_out(step: Option<Step>, undecided: Undecided, moment: Moment) -> Action {
+    if matches!(step, Some(Step::Wait)) {
+        vm::with(|vm| vm.waits(&undecided));
+        return Action::Pause;
+    }
+    let stream = undecided.stream();
+    if undecided.astray && abi::act_for(stream).is_err() {
+        abi::log(
+            abi::LEVEL_ERROR,
+            "the host does not come back to a request from a call: the request stays where it is",
+        );
+        return Action::Pause;
+    }
     match step {
-        Some(Step::Forward(forward)) => match change(&forward) {
+        Some(Step::Forward(forward)) => match change(&forward, undecided.erasing) {
             Ok(()) => {
                 keep(stream, forward.cookies(), forward.stamp());
-                vm::with(|vm| vm.opened(stream));
+                vm::with(|vm| vm.opens(&undecided));
                 go_on(moment)
             }
-            Err(_) => unavailable(),
+            Err(_) => unavailable(stream, UNCHANGED),
         },
         Some(Step::Reply(reply)) => respond(&reply, stream),
-        Some(Step::Wait) => Action::Pause,
-        None => unavailable(),
+        Some(Step::Wait) | None => unavailable(stream, UNDECIDED),
     }
 }
 
@@ -44,29 +60,6 @@ fn go_on(moment: Moment) -> Action {
             Action::Pause
         }
     }
-}
-
-/// Writes only what changes. An error means that a promise can not be kept.
-fn change(forward: &Forward) -> Result<(), HostError> {
-    for name in forward.remove() {
-        abi::remove_header(Map::Request, name)?;
-    }
-    match forward.authorization() {
-        Authorization::Absent => {}
-        Authorization::Remove => abi::remove_header(Map::Request, b"authorization")?,
-        Authorization::Set(value) => {
-            abi::set_header(Map::Request, b"authorization", value.as_str().as_bytes())?;
-        }
-    }
-    match forward.cookie() {
-        Rest::Unchanged => {}
-        Rest::Empty => abi::remove_header(Map::Request, b"cookie")?,
-        Rest::Changed(cookies) => abi::set_header(Map::Request, b"cookie", cookies)?,
-    }
-    for (name, value) in forward.set() {
-        abi::set_header(Map::Request, name.as_str().as_bytes(), value.as_str().as_bytes())?;
-    }
-    Ok(())
 }
 
 fn respond(reply: &Reply, stream: u32) -> Action {
@@ -83,11 +76,10 @@ fn respond(reply: &Reply, stream: u32) -> Action {
     Action::Pause
 }
 
-fn unavailable() -> Action {
-    abi::log(
-        abi::LEVEL_ERROR,
-        "a request could not be decided, or a header not be changed: answered 503",
-    );
+/// Answers 503, whatever the stream waits for.
+pub(super) fn unavailable(stream: u32, reason: &str) -> Action {
+    vm::with(|vm| vm.gives_up(stream));
+    abi::log(abi::LEVEL_ERROR, reason);
     let headers = [("cache-control", "no-store"), ("retry-after", "5")];
     if abi::respond(503, &map::write(headers.into_iter()), b"").is_err() {
         abi::log(

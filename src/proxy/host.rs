@@ -17,6 +17,8 @@ pub(super) struct ThisHost<'a> {
     root: u32,
     /// The context that the event is about; calls are made for the root and then it is back.
     current: u32,
+    /// The host did not come back to it.
+    astray: bool,
     now: Timestamp,
     log_level: u32,
     queue: Option<u32>,
@@ -45,7 +47,12 @@ impl<'a> ThisHost<'a> {
         queue: Option<u32>,
         signatures: &'a HostSignatures,
     ) -> Self {
-        Self { root, current, now: now(), log_level, queue, signatures }
+        Self { root, current, astray: false, now: now(), log_level, queue, signatures }
+    }
+
+    /// Whether calls that follow could be about another context than the event's.
+    pub(super) const fn is_astray(&self) -> bool {
+        self.astray
     }
 }
 
@@ -74,13 +81,11 @@ impl Host for ThisHost<'_> {
         let headers = map::write(pairs);
         // Zero would be no limit at all.
         let timeout = u32::try_from(call.timeout.as_millis()).unwrap_or(u32::MAX).max(1);
-        abi::act_for(self.root).map_err(|_| NotSent)?;
-        let sent = abi::call(&call.cluster, &headers, &call.body, timeout);
-        let back = abi::act_for(self.current);
-        match (sent, back) {
-            (Ok(id), Ok(())) => Ok(CallId(id)),
-            _ => Err(NotSent),
-        }
+        let sent = abi::act_for(self.root)
+            .and_then(|()| abi::call(&call.cluster, &headers, &call.body, timeout));
+        // Whatever came of it. What was sent is sent: the answer will come, and it was paid for.
+        self.astray = abi::act_for(self.current).is_err();
+        sent.map(CallId).map_err(|_| NotSent)
     }
 
     fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, NoSharedData> {

@@ -6,8 +6,10 @@
 
 mod abi;
 mod carry_out;
+mod change;
 mod host;
 mod map;
+mod memory;
 mod root;
 mod signatures;
 mod stream;

@@ -34,7 +34,8 @@ pub(super) fn configure(plugin: u32) -> bool {
                 concat!("oidc-gate ", env!("CARGO_PKG_VERSION"), " is configured"),
             );
             let worker = Worker::new(loaded.config);
-            vm::with(|vm| vm.configured(plugin, worker)).is_some() && abi::tick_every(TICK).is_ok()
+            // Without ticks nothing would ever be fetched: then what was there stays.
+            abi::tick_every(TICK).is_ok() && vm::with(|vm| vm.configured(plugin, worker)).is_some()
         }
         Err(problems) => {
             abi::log(
@@ -60,6 +61,10 @@ pub(super) fn woken(plugin: u32, queue: u32) {
     // One callback per message, but whoever comes first may take them all.
     for _ in 0..MESSAGES_LIMIT {
         let Ok(message) = abi::dequeue(queue) else { return };
+        if message.as_slice().is_empty() {
+            // Some hosts give nothing where there is nothing.
+            return;
+        }
         let streams = vm::with(|vm| {
             vm.of_plugin(plugin, |worker, host| worker.woken(host, message.as_slice()))
         });
@@ -93,12 +98,9 @@ fn resume(plugin: u32, streams: Vec<StreamId>) {
         return;
     }
     for StreamId(id) in streams {
-        match abi::act_for(id) {
-            Ok(()) => stream::resume(id),
-            // It is gone, and its end is yet to be told.
-            Err(_) => {
-                vm::with(|vm| vm.of_plugin(plugin, |worker, _| worker.gone(StreamId(id))));
-            }
+        // Where that fails it is gone, and its end is yet to be told; if not, a tick finds it.
+        if abi::act_for(id).is_ok() {
+            stream::resume(id);
         }
     }
     // The plugin itself cannot be gone while it runs.

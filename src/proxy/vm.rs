@@ -5,11 +5,15 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::gate::{Host, Stamp, StreamId, Worker};
-use crate::http::HeaderValue;
+use crate::http::{Head, HeaderValue};
 
 use super::abi;
+use super::change::Erasing;
 use super::host::{self, ThisHost};
 use super::signatures::HostSignatures;
+
+/// No context has this number.
+const NO_PLUGIN: u32 = 0;
 
 /// A plugin that was configured.
 struct Plugin {
@@ -20,14 +24,54 @@ struct Plugin {
     queue: Option<u32>,
 }
 
+/// How far a request is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It has just come, or it waits.
+    Undecided,
+    /// It was let through; what else of the request comes may follow.
+    Open,
+    /// It was answered, or the host keeps it: nothing more is done about it.
+    Over,
+}
+
 /// What is remembered of a stream.
 struct Stream {
     plugin: u32,
-    /// It was let through; what else of the request comes may follow.
-    open: bool,
+    fate: Fate,
     /// For the response: cookies of ours, and what they hold.
     cookies: Vec<HeaderValue>,
     stamp: Option<Stamp>,
+}
+
+impl Stream {
+    const fn new(plugin: u32) -> Self {
+        Self { plugin, fate: Fate::Undecided, cookies: Vec::new(), stamp: None }
+    }
+}
+
+/// The right to act on a stream, once. There is one for a stream that is undecided, and
+/// none after it was used: nothing is answered twice.
+pub(super) struct Undecided {
+    stream: u32,
+    plugin: u32,
+    /// The host did not come back to the stream from a call that was made for the plugin.
+    pub(super) astray: bool,
+    /// How the host is had to send a header no further.
+    pub(super) erasing: Erasing,
+}
+
+/// What is known of the host after it was used.
+struct Found {
+    astray: bool,
+    erasing: Erasing,
+}
+
+impl Undecided {
+    /// Which stream.
+    pub(super) const fn stream(&self) -> u32 {
+        self.stream
+    }
 }
 
 /// The state of the VM.
@@ -49,31 +93,94 @@ pub(super) fn with<T>(action: impl FnOnce(&mut Vm) -> T) -> Option<T> {
 
 impl Vm {
     /// A plugin has a configuration: its first, or another one.
-    pub(super) fn configured(&mut self, plugin: u32, worker: Worker) {
+    pub(super) fn configured(&mut self, plugin: u32, mut worker: Worker) {
         let signatures = Rc::new(HostSignatures::probe());
-        let queue = host::register_queue();
+        let old = self.plugins.remove(&plugin);
+        let queue = old.as_ref().and_then(|old| old.queue).or_else(host::register_queue);
+        if let Some(old) = old {
+            worker.take_over(old.worker);
+        }
         let log_level = abi::log_level();
         self.plugins.insert(plugin, Plugin { worker, log_level, signatures, queue });
     }
 
-    /// A stream of `plugin` begins.
+    /// A stream of `plugin` begins. One that had its number before is gone, told or not.
     pub(super) fn stream_begins(&mut self, stream: u32, plugin: u32) {
-        self.streams
-            .insert(stream, Stream { plugin, open: false, cookies: Vec::new(), stamp: None });
+        if let Some(old) = self.streams.insert(stream, Stream::new(plugin)) {
+            self.waits_no_longer(stream, old.plugin);
+        }
+    }
+
+    fn waits_no_longer(&mut self, stream: u32, plugin: u32) {
+        if let Some(plugin) = self.plugins.get_mut(&plugin) {
+            plugin.worker.gone(StreamId(stream));
+        }
     }
 
     /// A stream or a plugin is gone.
     pub(super) fn gone(&mut self, context: u32) {
         match self.streams.remove(&context) {
-            Some(stream) => {
-                if let Some(plugin) = self.plugins.get_mut(&stream.plugin) {
-                    plugin.worker.gone(StreamId(context));
-                }
-            }
+            Some(stream) => self.waits_no_longer(context, stream.plugin),
             None => {
                 self.plugins.remove(&context);
             }
         }
+    }
+
+    /// The right to act on a stream, if nothing has been done about it. A stream that the
+    /// host never announced is known from here on, so that it too is answered once.
+    pub(super) fn undecided(&mut self, stream: u32) -> Option<Undecided> {
+        let known = self.streams.entry(stream).or_insert(Stream::new(NO_PLUGIN));
+        if known.fate != Fate::Undecided {
+            return None;
+        }
+        known.fate = Fate::Over;
+        Some(Undecided { stream, plugin: known.plugin, astray: false, erasing: Erasing::Overwrite })
+    }
+
+    /// Has the worker of a stream decide about it.
+    pub(super) fn decide<T>(
+        &mut self,
+        undecided: &mut Undecided,
+        action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
+    ) -> Option<T> {
+        let (decided, host) = self.run(undecided.plugin, undecided.stream, action)?;
+        (undecided.astray, undecided.erasing) = (host.astray, host.erasing);
+        Some(decided)
+    }
+
+    /// The stream waits.
+    pub(super) fn waits(&mut self, undecided: &Undecided) {
+        self.set_fate(undecided.stream, Fate::Undecided);
+    }
+
+    /// The stream is let through.
+    pub(super) fn opens(&mut self, undecided: &Undecided) {
+        self.set_fate(undecided.stream, Fate::Open);
+    }
+
+    /// The stream is answered without its worker, which need not wait for anything more.
+    pub(super) fn gives_up(&mut self, stream: u32) {
+        self.set_fate(stream, Fate::Over);
+        self.forget_waiter(stream);
+    }
+
+    /// The stream's worker need not resume it.
+    pub(super) fn forget_waiter(&mut self, stream: u32) {
+        if let Some(plugin) = self.streams.get(&stream).map(|stream| stream.plugin) {
+            self.waits_no_longer(stream, plugin);
+        }
+    }
+
+    fn set_fate(&mut self, stream: u32, fate: Fate) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
+            stream.fate = fate;
+        }
+    }
+
+    /// How far the stream is; `None` for one that never began.
+    pub(super) fn fate(&self, stream: u32) -> Option<Fate> {
+        self.streams.get(&stream).map(|stream| stream.fate)
     }
 
     /// Runs `action` with the worker of a stream.
@@ -83,7 +190,18 @@ impl Vm {
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<T> {
         let root = self.streams.get(&stream)?.plugin;
-        self.run(root, stream, action)
+        self.run(root, stream, action).map(|(done, _)| done)
+    }
+
+    /// The trailers that only the gate may send, and how the host is had to send them no further.
+    pub(super) fn foreign(
+        &mut self,
+        stream: u32,
+        trailers: &Head<'_>,
+    ) -> Option<(Vec<Vec<u8>>, Erasing)> {
+        let root = self.streams.get(&stream)?.plugin;
+        let (names, host) = self.run(root, stream, |worker, _| worker.foreign(trailers))?;
+        Some((names, host.erasing))
     }
 
     /// Runs `action` with the worker of a plugin.
@@ -92,19 +210,23 @@ impl Vm {
         root: u32,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<T> {
-        self.run(root, root, action)
+        self.run(root, root, action).map(|(done, _)| done)
     }
 
+    /// Gives also what the host turned out to be.
     fn run<T>(
         &mut self,
         root: u32,
         current: u32,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
-    ) -> Option<T> {
+    ) -> Option<(T, Found)> {
         let plugin = self.plugins.get_mut(&root)?;
         let signatures = Rc::clone(&plugin.signatures);
         let mut host = ThisHost::new(root, current, plugin.log_level, plugin.queue, &signatures);
-        Some(action(&mut plugin.worker, &mut host))
+        let done = action(&mut plugin.worker, &mut host);
+        let known = plugin.signatures.are_there();
+        let erasing = if known { Erasing::Remove } else { Erasing::Overwrite };
+        Some((done, Found { astray: host.is_astray(), erasing }))
     }
 
     /// Reads again how much the host wants logged.
@@ -112,18 +234,6 @@ impl Vm {
         if let Some(plugin) = self.plugins.get_mut(&plugin) {
             plugin.log_level = abi::log_level();
         }
-    }
-
-    /// The stream was let through.
-    pub(super) fn opened(&mut self, stream: u32) {
-        if let Some(stream) = self.streams.get_mut(&stream) {
-            stream.open = true;
-        }
-    }
-
-    /// Whether the stream was let through.
-    pub(super) fn is_open(&self, stream: u32) -> bool {
-        self.streams.get(&stream).is_some_and(|stream| stream.open)
     }
 
     /// Keeps cookies for the stream's response.

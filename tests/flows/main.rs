@@ -18,6 +18,7 @@ mod host;
 mod keys;
 mod process;
 mod provider;
+mod reconfigure;
 mod refresh;
 mod refresh_faults;
 mod reply;

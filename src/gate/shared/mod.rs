@@ -82,7 +82,7 @@ impl From<Unchanged> for Claim {
 }
 
 /// The cells of one relying party.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq)]
 pub(super) struct Cells {
     prefix: String,
 }

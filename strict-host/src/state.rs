@@ -1,0 +1,218 @@
+//! What the host knows: contexts, streams, calls, time.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use crate::fault::{Fault, Faults};
+use crate::head::{Head, Removal};
+use crate::process::Process;
+
+/// What kind of host it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Traits {
+    /// What its removals of headers do.
+    pub removal: Removal,
+    /// Whether its setting of headers does anything.
+    pub sets: bool,
+    /// Whether it has `verify_signature`, as Envoy has.
+    pub verifies: bool,
+}
+
+/// A map of headers, by its number in the ABI.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Map {
+    /// Of a request.
+    Request,
+    /// A request's trailers.
+    RequestTrailers,
+    /// Of a response.
+    Response,
+    /// Of the answer to a call.
+    CallResponse,
+}
+
+/// A call that the filter made.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The host's number for it.
+    pub number: u32,
+    /// The plugin that made it.
+    pub root: u32,
+    /// `:path` and the like.
+    pub headers: BTreeMap<String, String>,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// An answer of the filter's, with what it added when it came by as a response.
+#[derive(Debug, Clone)]
+pub struct Response {
+    /// Its status.
+    pub status: u32,
+    /// Its headers.
+    pub headers: Head,
+    /// Its body.
+    pub body: Vec<u8>,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone)]
+pub enum Outcome {
+    /// It went upstream with this head.
+    Forward(Head),
+    /// The filter answered.
+    Answer(Response),
+}
+
+/// Which callback of the filter's runs, and for which context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Callback {
+    Other,
+    Head(u32),
+    Trailers(u32),
+    Response(u32),
+    Call,
+}
+
+/// A request, as far as it is.
+#[derive(Debug, Default)]
+pub(crate) struct Stream {
+    /// While the filter has it.
+    pub(crate) held: Option<Head>,
+    pub(crate) trailers: Head,
+    pub(crate) response: Head,
+    pub(crate) outcome: Option<Outcome>,
+    /// Its answer has been shown to the filter as a response.
+    pub(crate) shown: bool,
+}
+
+/// The host of one VM.
+pub struct State {
+    /// Nanoseconds since 1970.
+    pub now: u64,
+    /// What kind of host it is.
+    pub traits: Traits,
+    /// What its workers share.
+    pub process: Rc<RefCell<Process>>,
+    /// Calls that nobody has answered.
+    pub calls: Vec<Call>,
+    /// Every line of the log, with its level.
+    pub log: Vec<(i32, String)>,
+    /// Milliseconds between ticks, once asked for.
+    pub tick: Option<i32>,
+    pub(crate) faults: Faults,
+    pub(crate) roots: BTreeSet<u32>,
+    pub(crate) streams: BTreeMap<u32, Stream>,
+    pub(crate) effective: u32,
+    pub(crate) callback: Callback,
+    pub(crate) configuration: Vec<u8>,
+    pub(crate) answer: (Head, Vec<u8>),
+    pub(crate) dispatched: u32,
+    random: u64,
+}
+
+impl State {
+    /// A host of a new VM in `process`.
+    pub fn new(traits: Traits, process: &Rc<RefCell<Process>>, now: u64) -> Self {
+        // Each VM draws other numbers.
+        let seed = process.borrow().queues.len() as u64 + 1;
+        Self {
+            now,
+            traits,
+            process: Rc::clone(process),
+            calls: Vec::new(),
+            log: Vec::new(),
+            tick: None,
+            faults: Faults::default(),
+            roots: BTreeSet::new(),
+            streams: BTreeMap::new(),
+            effective: 0,
+            callback: Callback::Other,
+            configuration: Vec::new(),
+            answer: (Head::default(), Vec::new()),
+            dispatched: 0,
+            random: seed.wrapping_mul(0x9e37_79b9_7f4a_7c15),
+        }
+    }
+
+    /// From now on these go wrong, counted from here, and nothing else does.
+    pub fn set_faults(&mut self, set: Vec<Fault>) {
+        self.faults = Faults { set, ..Faults::default() };
+    }
+
+    /// How often each host function was called since faults were set.
+    pub fn counted(&self) -> BTreeMap<&'static str, usize> {
+        self.faults.calls.clone()
+    }
+
+    /// How many of the faults happened.
+    pub fn happened(&self) -> usize {
+        self.faults.happened
+    }
+
+    /// How the request ended; `None` while the host has it.
+    pub fn outcome(&self, stream: u32) -> Option<&Outcome> {
+        self.streams.get(&stream).and_then(|stream| stream.outcome.as_ref())
+    }
+
+    /// Whether a line of the log holds `words`.
+    pub fn logged(&self, words: &str) -> bool {
+        self.log.iter().any(|(_, line)| line.contains(words))
+    }
+
+    /// The stream is gone, and the filter is not told.
+    pub fn lose(&mut self, stream: u32) {
+        self.streams.remove(&stream);
+    }
+
+    /// The host believes that this plugin is there.
+    pub fn adopt(&mut self, root: u32) {
+        self.roots.insert(root);
+    }
+
+    pub(crate) fn random_byte(&mut self) -> u8 {
+        self.random ^= self.random << 13;
+        self.random ^= self.random >> 7;
+        self.random ^= self.random << 17;
+        self.random.to_le_bytes()[3]
+    }
+
+    /// The map, if it may be touched now.
+    pub(crate) fn map(&mut self, map: Map) -> Result<&mut Head, String> {
+        let (effective, callback) = (self.effective, self.callback);
+        let wrong = || format!("{map:?} is touched for context {effective} in {callback:?}");
+        if map == Map::CallResponse {
+            return (callback == Callback::Call).then_some(&mut self.answer.0).ok_or_else(wrong);
+        }
+        let stream = self.streams.get_mut(&effective).ok_or_else(wrong)?;
+        match map {
+            Map::Request => stream.held.as_mut(),
+            Map::RequestTrailers => {
+                (callback == Callback::Trailers(effective)).then_some(&mut stream.trailers)
+            }
+            Map::Response => {
+                (callback == Callback::Response(effective)).then_some(&mut stream.response)
+            }
+            Map::CallResponse => None,
+        }
+        .ok_or_else(wrong)
+    }
+
+    /// Ends the request of the effective context. A request that is upstream already may be
+    /// broken off while its trailers are looked at.
+    pub(crate) fn end(&mut self, outcome: impl FnOnce(Head) -> Outcome) -> Result<(), String> {
+        let (effective, callback) = (self.effective, self.callback);
+        let stream = self.streams.get_mut(&effective);
+        let stream = stream.ok_or_else(|| format!("context {effective} is no stream"))?;
+        let forwarded = matches!(stream.outcome, Some(Outcome::Forward(_)));
+        let broken_off = forwarded && callback == Callback::Trailers(effective);
+        let head = match stream.held.take() {
+            Some(head) => head,
+            None if broken_off => Head::default(),
+            None => return Err(format!("stream {effective} is acted on twice, or has no head")),
+        };
+        stream.outcome = Some(outcome(head));
+        Ok(())
+    }
+}

@@ -1,0 +1,19 @@
+//! The real .wasm in a host that forgives nothing: whole flows, and whatever a host may do wrong.
+
+#[path = "../../../tests/flows/browser.rs"]
+#[allow(dead_code, reason = "the browser of tests/flows; not all of it is needed here")]
+mod browser;
+mod host;
+#[path = "../../../tests/flows/provider.rs"]
+#[allow(dead_code, reason = "the provider of tests/flows; not all of it is needed here")]
+mod provider;
+mod scene;
+
+mod login;
+mod matrix;
+mod memory;
+mod order;
+mod reconfigure;
+mod removal;
+mod trailers;
+mod twice;
