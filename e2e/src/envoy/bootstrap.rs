@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::builder::{Builder, Filter};
 use super::filter;
+use crate::http::Protocol;
 
 impl Builder {
     pub(super) fn bootstrap(&self) -> Value {
@@ -75,8 +76,10 @@ impl Builder {
             "normalize_path": !self.raw_paths,
             "merge_slashes": !self.raw_paths,
             "path_with_escaped_slashes_action": if self.raw_paths { "KEEP_UNCHANGED" } else { "UNESCAPE_AND_REDIRECT" },
-            // So that WebSocket handshakes reach the filter, instead of being refused before it.
+            // So that WebSocket handshakes reach the filter, instead of being refused before it: over HTTP/2 as well
+            // (RFC 8441).
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
+            "http2_protocol_options": { "allow_connect": true },
             "http_filters": filters,
             "route_config": { "virtual_hosts": [{
                 "name": "app",
@@ -113,15 +116,24 @@ impl Builder {
     }
 }
 
-fn cluster((name, address): &(String, SocketAddr)) -> Value {
-    json!({
+fn cluster((name, address, protocol): &(String, SocketAddr, Protocol)) -> Value {
+    let mut cluster = json!({
         "name": name,
         "connect_timeout": "2s",
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket(*address) } }] }],
         },
-    })
+    });
+    if *protocol == Protocol::H2 {
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        });
+    }
+    cluster
 }
 
 fn socket(address: SocketAddr) -> Value {

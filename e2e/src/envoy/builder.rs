@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 use serde_json::Value;
 
 use super::{Envoy, Log, UNKNOWN, binary, fresh_dir};
+use crate::http::Protocol;
 use crate::process;
 
 /// A filter that is not the gate.
@@ -27,7 +28,7 @@ pub struct Builder {
     pub(super) concurrency: u32,
     pub(super) filter: Option<Value>,
     pub(super) environment: Vec<(String, String)>,
-    pub(super) clusters: Vec<(String, SocketAddr)>,
+    pub(super) clusters: Vec<(String, SocketAddr, Protocol)>,
     pub(super) routes: Vec<(String, String)>,
     pub(super) raw_paths: bool,
     pub(super) trusted_hops: u32,
@@ -76,8 +77,14 @@ impl Builder {
 
     /// A cluster of this name at this address; no route leads there by itself.
     #[must_use]
-    pub fn cluster(mut self, name: &str, address: SocketAddr) -> Self {
-        self.clusters.push((name.into(), address));
+    pub fn cluster(self, name: &str, address: SocketAddr) -> Self {
+        self.cluster_speaking(Protocol::H1, name, address)
+    }
+
+    /// The same, spoken to in `protocol`.
+    #[must_use]
+    pub fn cluster_speaking(mut self, protocol: Protocol, name: &str, address: SocketAddr) -> Self {
+        self.clusters.push((name.into(), address, protocol));
         self
     }
 
