@@ -11,6 +11,7 @@ mod cookies;
 mod expiry;
 mod fleet;
 mod hostile;
+mod load;
 mod login;
 mod logout;
 mod paths;
