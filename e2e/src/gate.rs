@@ -12,7 +12,7 @@ use oidc_gate_dev::{DevProvider, DevUpstream, ProviderOptions, UpstreamOptions};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Url};
-use crate::envoy::Envoy;
+use crate::envoy::{self, Envoy};
 use crate::http::{self, Answer, Connection, PROTOCOLS, Protocol, Request};
 use crate::wait;
 
@@ -43,6 +43,7 @@ struct Setup {
     raw_paths: bool,
     tls: bool,
     routes: Vec<(String, SocketAddr, Protocol)>,
+    envoy: fn(envoy::Builder) -> envoy::Builder,
 }
 
 impl Builder {
@@ -78,6 +79,13 @@ impl Builder {
     #[must_use]
     pub fn route(mut self, prefix: &str, address: SocketAddr, protocol: Protocol) -> Self {
         self.setup.routes.push((prefix.into(), address, protocol));
+        self
+    }
+
+    /// Changes what Envoy is started with.
+    #[must_use]
+    pub fn envoy(mut self, change: fn(envoy::Builder) -> envoy::Builder) -> Self {
+        self.setup.envoy = change;
         self
     }
 
@@ -151,6 +159,7 @@ impl Setup {
             envoy.cluster_speaking(*protocol, prefix, *address).route(prefix, prefix)
         });
         let envoy = envoy.upstream(([127, 0, 0, 1], upstream.port()).into());
+        let envoy = (self.envoy)(envoy);
         let envoy = if self.raw_paths { envoy.raw_paths() } else { envoy };
         if self.tls { envoy.tls() } else { envoy }.try_start()
     }
@@ -207,8 +216,14 @@ impl Gate {
             "upstream": { "headers": { "x-user": "preferred_username", "x-auth-name": "id_token.name" } },
             "rules": [{ "match": { "path_prefix": "/public" }, "access": "public" }],
         });
-        let setup =
-            Setup { config, concurrency: 1, raw_paths: false, tls: false, routes: Vec::new() };
+        let setup = Setup {
+            config,
+            concurrency: 1,
+            raw_paths: false,
+            tls: false,
+            routes: Vec::new(),
+            envoy: |envoy| envoy,
+        };
         Builder { options: ProviderOptions::default(), metadata: None, setup }
     }
 
@@ -231,6 +246,17 @@ impl Gate {
         let started = self.setup.start(&self.provider, &self.upstream);
         self.envoy = started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"));
         self.wait_until_ready();
+    }
+
+    /// Gives the running Envoy another configuration of the filter, in the same VM or in another; connections that are
+    /// open keep what they have. For one that was started as [`envoy::Builder::reloadable`].
+    pub fn reload(&mut self, another_vm: bool, change: impl FnOnce(&mut Value)) {
+        change(&mut self.setup.config);
+        let config = self.setup.config.clone();
+        self.envoy.reload(|envoy| {
+            let envoy = envoy.wasm_config(config);
+            if another_vm { envoy.another_vm() } else { envoy }
+        });
     }
 
     /// Another Envoy in front of the same provider and upstream, with another configuration of the filter: one more of

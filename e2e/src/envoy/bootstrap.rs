@@ -1,29 +1,47 @@
 //! Envoy's own configuration, as JSON: what `envoy.yaml` says, with the parts that a test may choose.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::builder::{Builder, Filter};
-use super::filter;
+use super::builder::{Builder, Filter, LISTENERS};
+use super::{filter, mortal};
 use crate::http::Protocol;
 
 impl Builder {
-    pub(super) fn bootstrap(&self) -> Value {
-        json!({
+    pub(super) fn bootstrap(&self, dir: &Path) -> Value {
+        let mut bootstrap = json!({
             // Port 0: the kernel chooses a free one, and `--admin-address-path` and `/listeners` tell which.
             "admin": { "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))) },
             "static_resources": {
-                "listeners": self.listeners(),
                 "clusters": self.clusters.iter().map(cluster).collect::<Value>(),
             },
-        })
+        });
+        if self.reloadable {
+            bootstrap["node"] = json!({ "id": "gate", "cluster": "gate" });
+            bootstrap["dynamic_resources"] = json!({
+                "lds_config": { "path_config_source": { "path": dir.join(LISTENERS) } },
+            });
+        } else {
+            bootstrap["static_resources"]["listeners"] = self.listeners();
+        }
+        bootstrap
+    }
+
+    /// The same listeners as a file that Envoy watches.
+    pub(super) fn listener_resources(&self) -> Value {
+        let mut listeners = self.listeners();
+        for listener in listeners.as_array_mut().expect("a list was made") {
+            listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener".into();
+        }
+        json!({ "resources": listeners })
     }
 
     fn listeners(&self) -> Value {
         let gate = self.filter.as_ref().map(|config| Filter {
             name: "oidc_gate".into(),
-            file: filter(),
+            file: if self.mortal { mortal::filter() } else { filter() },
             configuration: config.to_string(),
         });
         std::iter::once(&("gate".to_owned(), gate))
@@ -68,7 +86,7 @@ impl Builder {
             "name": "envoy.filters.http.router",
             "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
         }));
-        json!({
+        let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "gate",
             "use_remote_address": true,
@@ -89,7 +107,11 @@ impl Builder {
                     "route": { "cluster": cluster },
                 })).collect::<Value>(),
             }]},
-        })
+        });
+        if let Some(duration) = &self.stream_idle_timeout {
+            manager["stream_idle_timeout"] = duration.as_str().into();
+        }
+        manager
     }
 
     fn wasm(&self, filter: &Filter) -> Value {
@@ -107,7 +129,10 @@ impl Builder {
                     },
                     "vm_config": {
                         "runtime": "envoy.wasm.runtime.v8",
-                        "environment_variables": { "host_env_keys": names },
+                        "environment_variables": {
+                            "host_env_keys": names,
+                            "key_values": { "GENERATION": self.vm_generation.to_string() },
+                        },
                         "code": { "local": { "filename": filter.file } },
                     },
                 },

@@ -13,7 +13,7 @@ use std::thread;
 use serde_json::Value;
 
 pub use h1::raw;
-pub use stream::{Part, Stream, Tunnel};
+pub use stream::{Part, Stream, Streams, Tunnel};
 
 /// Which protocol a [`Connection`] speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -22,6 +22,12 @@ use super::h2::{RUNTIME, lines, written};
 use super::{Answer, Request};
 use crate::wait::LIMIT;
 
+/// A connection of HTTP/2 on which requests are begun and go on beside each other.
+pub struct Streams {
+    address: SocketAddr,
+    sender: http2::SendRequest<Parts>,
+}
+
 /// A request that goes on until it is ended, and its answer, part by part.
 pub struct Stream {
     parts: Option<mpsc::UnboundedSender<Frame<Bytes>>>,
@@ -60,17 +66,35 @@ impl hyper::body::Body for Parts {
     }
 }
 
+impl Streams {
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// What connecting may end with.
+    pub fn open(address: SocketAddr) -> io::Result<Self> {
+        Ok(Self { address, sender: connect(address)? })
+    }
+
+    /// Sends the head of `request`.
+    ///
+    /// # Errors
+    /// Where it is no request that can be written.
+    pub fn begin(&self, request: &Request) -> io::Result<Stream> {
+        let (parts, body) = mpsc::unbounded_channel();
+        let head = written(request, self.address, Parts(body))?;
+        let mut sender = self.sender.clone();
+        let answer = RUNTIME.spawn(async move { sender.send_request(head).await });
+        Ok(Stream { parts: Some(parts), answer: Coming::Head(answer) })
+    }
+}
+
 impl Stream {
     /// Sends the head of `request` on a connection of its own.
     ///
     /// # Errors
     /// What connecting may end with.
     pub fn open(address: SocketAddr, request: &Request) -> io::Result<Self> {
-        let (parts, body) = mpsc::unbounded_channel();
-        let head = written(request, address, Parts(body))?;
-        let mut sender = connect(address)?;
-        let answer = RUNTIME.spawn(async move { sender.send_request(head).await });
-        Ok(Self { parts: Some(parts), answer: Coming::Head(answer) })
+        Streams::open(address)?.begin(request)
     }
 
     /// Sends some of the body.
