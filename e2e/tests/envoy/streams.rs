@@ -4,6 +4,7 @@
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;
 
+use oidc_gate_dev::{Endpoint, Fault, Minted};
 use oidc_gate_e2e::browser::Browser;
 use oidc_gate_e2e::gate::{Gate, HOME};
 use oidc_gate_e2e::http::{Answer, PROTOCOLS, Part, Protocol, Request, Stream, Tunnel};
@@ -208,7 +209,7 @@ fn a_grpc_stream_goes_both_ways_with_its_trailers() {
     let gate = exact().route("/chat.Chat/", peer.address, Protocol::H2).start();
     let browser = expired(&gate, "alice", Protocol::H2);
     let with_session = call("/chat.Chat/Talk").header("cookie", cookie(&gate, &browser));
-    let token = gate.provider.mint(oidc_gate_dev::Minted::Access, json!({}));
+    let token = gate.provider.mint(Minted::Access, json!({}));
     let with_token = call("/chat.Chat/Talk").bearer(&token);
 
     for (request, cookies) in [(with_session, vec!["oidc_gate"]), (with_token, vec![])] {
@@ -234,21 +235,34 @@ fn a_grpc_stream_goes_both_ways_with_its_trailers() {
     assert_eq!(gate.provider.calls().refresh, 1);
 }
 
-/// A client of gRPC reads `grpc-status`; 16 is UNAUTHENTICATED.
+/// A client of gRPC reads `grpc-status`: 16 is UNAUTHENTICATED, 7 PERMISSION_DENIED, 14 UNAVAILABLE.
 #[test]
-fn a_grpc_call_without_credentials_gets_the_status_that_its_client_reads() {
+fn a_grpc_call_that_is_refused_gets_the_status_that_its_client_reads() {
     let peer = peers::grpc();
-    let gate = Gate::new().route("/chat.Chat/", peer.address, Protocol::H2).start();
-    for request in [call("/chat.Chat/Talk"), call("/chat.Chat/Talk").bearer("no.token.atall")] {
+    let gate = exact()
+        .config(|config| {
+            let denied = json!({ "match": { "path": "/chat.Chat/Denied" }, "access": "deny" });
+            config["rules"] = json!([denied]);
+        })
+        .route("/chat.Chat/", peer.address, Protocol::H2)
+        .start();
+    let browser = expired(&gate, "alice", Protocol::H2);
+    gate.provider.faults(|faults| faults.set(Endpoint::Refresh, Fault::status(503)));
+    for (request, status, code) in [
+        (call("/chat.Chat/Talk"), 401, "16"),
+        (call("/chat.Chat/Talk").bearer("no.token.atall"), 401, "16"),
+        (call("/chat.Chat/Denied"), 403, "7"),
+        (call("/chat.Chat/Talk").header("cookie", cookie(&gate, &browser)), 503, "14"),
+    ] {
         let mut stream = Stream::open(gate.envoy.address(), &request).expect("Envoy listens");
         stream.send(&message("first"));
         let answer = stream.head().expect("an answer");
-        // Envoy writes the gate's 401 as gRPC has it: 200, without a body.
+        // Envoy writes the gate's answer as gRPC has it: 200, without a body.
         let kind = answer.header("content-type");
         assert_eq!((answer.status, kind), (200, Some("application/grpc")), "{answer:?}");
-        assert_eq!(answer.header("grpc-status"), Some("16"), "{answer:?}");
+        assert_eq!(answer.header("grpc-status"), Some(code), "{answer:?}");
         let why = answer.header("grpc-message").expect("it says why");
-        assert!(why.contains("\"status\":401"), "{why}");
+        assert!(why.contains(&format!("\"status\":{status}")), "{why}");
         assert_eq!(answer.all("set-cookie").count(), 0, "{answer:?}");
         assert_eq!(stream.part().expect("nothing more"), Part::End);
     }
