@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::builder::{Builder, Filter, LISTENERS};
+use super::builder::{Builder, Filter, LISTENERS, SENT_ON};
 use super::{filter, mortal};
 use crate::http::Protocol;
 
@@ -108,6 +108,13 @@ impl Builder {
                 })).collect::<Value>(),
             }]},
         });
+        if self.stamps {
+            // Written when the last filter has let the request through.
+            manager["route_config"]["request_headers_to_add"] = json!([{
+                "header": { "key": SENT_ON, "value": "%EMIT_TIME(%s.%3f)%" },
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }]);
+        }
         if let Some(duration) = &self.stream_idle_timeout {
             manager["stream_idle_timeout"] = duration.as_str().into();
         }

@@ -7,6 +7,7 @@ use oidc_gate_dev::Received;
 
 use super::person::text;
 use super::tally::say;
+use crate::envoy::SENT_ON;
 use crate::jwt;
 
 /// What the upstream saw.
@@ -14,8 +15,10 @@ use crate::jwt;
 pub struct Upstream {
     /// Of each session, by its `sid`: the access tokens that came, by their `jti`.
     pub tokens: BTreeMap<String, BTreeSet<String>>,
-    /// How many requests came with a token that had expired.
+    /// How many requests were sent on with a token that had expired.
     pub expired: usize,
+    /// How many came with one that had expired on the way: on a busy machine, in front of a busy upstream.
+    pub late: usize,
     /// How many requests came without a token.
     pub without: usize,
 }
@@ -30,9 +33,15 @@ impl Upstream {
                 continue;
             };
             let claims = jwt::claims(token);
-            let at = request.at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+            let sent_on = request.header(SENT_ON).and_then(|text| text.parse().ok());
+            let sent_on: f64 = sent_on.expect("this run is played with Envoy's stamps");
+            let came = request.at.duration_since(SystemTime::UNIX_EPOCH).expect("after 1970");
+            let issued = claims["iat"].as_f64().expect("tokens are issued");
+            assert!(issued <= sent_on, "the stamp is older than the token: {sent_on}, {claims}");
             // RFC 7519 section 4.1.4: from that second on.
-            all.expired += usize::from(claims["exp"].as_u64() <= Some(at.as_secs()));
+            let end = claims["exp"].as_f64().expect("tokens expire");
+            all.expired += usize::from(end <= sent_on);
+            all.late += usize::from(sent_on < end && end <= came.as_secs_f64());
             all.tokens.entry(text(&claims, "sid")).or_default().insert(text(&claims, "jti"));
         }
         all
@@ -49,11 +58,12 @@ impl Upstream {
             counts.values().map(usize::to_string).collect::<Vec<_>>().join(" ")
         };
         say(&format!(
-            "{name}: tokens replaced per session: {}; refreshes per session at the provider: {}; requests upstream with \
-             an expired token: {}, without one: {}",
+            "{name}: tokens replaced per session: {}; refreshes per session at the provider: {}; requests sent on with \
+             an expired token: {} (it expired on the way: {}), without one: {}",
             listed(&self.replaced()),
             listed(refreshes),
             self.expired,
+            self.late,
             self.without,
         ));
     }

@@ -29,6 +29,7 @@ fn gate(margin: &str) -> Gate {
             config["clock_skew"] = "0s".into();
             config["session"]["refresh_margin"] = margin.into();
         })
+        .envoy(|envoy| envoy.stamps())
         .start()
 }
 
