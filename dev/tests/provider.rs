@@ -268,6 +268,9 @@ fn faults_break_answers_as_told() {
     with(Fault::status(503).times(1));
     assert_eq!(get().expect("an answer").status, 503);
     assert_eq!(get().expect("an answer").status, 200);
+    with(Fault::status(503).every(3));
+    let statuses: Vec<_> = (0..6).map(|_| get().expect("an answer").status).collect();
+    assert_eq!(statuses, [200, 200, 503, 200, 200, 503]);
     with(Fault::close());
     assert!(get().is_none());
     with(Fault::truncated());
@@ -278,7 +281,7 @@ fn faults_break_answers_as_told() {
     assert_eq!(get().expect("an answer").body.len(), 2_000_000);
     provider.faults(|faults| faults.clear(Endpoint::Discovery));
     assert_eq!(get().expect("an answer").json()["issuer"], provider.issuer());
-    assert_eq!(provider.calls().discovery, 7);
+    assert_eq!(provider.calls().discovery, 13);
     provider.stop_listening().expect("it stops");
     assert!(get().is_none());
     provider.resume().expect("it goes on");

@@ -3,6 +3,7 @@
 //! Browsers know the gate as [`HOME`], whatever its port is, so that a gate started anew with another configuration is
 //! still the same site to them.
 
+use std::net::SocketAddr;
 use std::ops::Deref;
 use std::sync::LazyLock;
 use std::thread;
@@ -11,7 +12,7 @@ use oidc_gate_dev::{DevProvider, DevUpstream, ProviderOptions, UpstreamOptions};
 use serde_json::{Value, json};
 
 use crate::browser::{Browser, Url};
-use crate::envoy::Envoy;
+use crate::envoy::{self, Envoy};
 use crate::http::{self, Answer, Connection, PROTOCOLS, Protocol, Request};
 use crate::wait;
 
@@ -41,6 +42,8 @@ struct Setup {
     concurrency: u32,
     raw_paths: bool,
     tls: bool,
+    routes: Vec<(String, SocketAddr, Protocol)>,
+    envoy: fn(envoy::Builder) -> envoy::Builder,
 }
 
 impl Builder {
@@ -69,6 +72,20 @@ impl Builder {
     #[must_use]
     pub fn raw_paths(mut self) -> Self {
         self.setup.raw_paths = true;
+        self
+    }
+
+    /// Paths with this prefix go to another upstream, which is spoken to in `protocol`.
+    #[must_use]
+    pub fn route(mut self, prefix: &str, address: SocketAddr, protocol: Protocol) -> Self {
+        self.setup.routes.push((prefix.into(), address, protocol));
+        self
+    }
+
+    /// Changes what Envoy is started with.
+    #[must_use]
+    pub fn envoy(mut self, change: fn(envoy::Builder) -> envoy::Builder) -> Self {
+        self.setup.envoy = change;
         self
     }
 
@@ -137,8 +154,12 @@ impl Setup {
             .env("CLIENT_SECRET", &provider.options().client_secret)
             .env("SESSION_KEY", SESSION_KEYS[0])
             .env("OTHER_SESSION_KEY", SESSION_KEYS[1])
-            .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
-            .upstream(([127, 0, 0, 1], upstream.port()).into());
+            .cluster("provider", ([127, 0, 0, 1], provider.port()).into());
+        let envoy = self.routes.iter().fold(envoy, |envoy, (prefix, address, protocol)| {
+            envoy.cluster_speaking(*protocol, prefix, *address).route(prefix, prefix)
+        });
+        let envoy = envoy.upstream(([127, 0, 0, 1], upstream.port()).into());
+        let envoy = (self.envoy)(envoy);
         let envoy = if self.raw_paths { envoy.raw_paths() } else { envoy };
         if self.tls { envoy.tls() } else { envoy }.try_start()
     }
@@ -195,7 +216,14 @@ impl Gate {
             "upstream": { "headers": { "x-user": "preferred_username", "x-auth-name": "id_token.name" } },
             "rules": [{ "match": { "path_prefix": "/public" }, "access": "public" }],
         });
-        let setup = Setup { config, concurrency: 1, raw_paths: false, tls: false };
+        let setup = Setup {
+            config,
+            concurrency: 1,
+            raw_paths: false,
+            tls: false,
+            routes: Vec::new(),
+            envoy: |envoy| envoy,
+        };
         Builder { options: ProviderOptions::default(), metadata: None, setup }
     }
 
@@ -218,6 +246,28 @@ impl Gate {
         let started = self.setup.start(&self.provider, &self.upstream);
         self.envoy = started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"));
         self.wait_until_ready();
+    }
+
+    /// Gives the running Envoy another configuration of the filter, in the same VM or in another; connections that are
+    /// open keep what they have. For one that was started as [`envoy::Builder::reloadable`].
+    pub fn reload(&mut self, another_vm: bool, change: impl FnOnce(&mut Value)) {
+        change(&mut self.setup.config);
+        let config = self.setup.config.clone();
+        self.envoy.reload(|envoy| {
+            let envoy = envoy.wasm_config(config);
+            if another_vm { envoy.another_vm() } else { envoy }
+        });
+    }
+
+    /// Another Envoy in front of the same provider and upstream, with another configuration of the filter: one more of
+    /// a fleet behind one address.
+    pub fn sibling(&self, change: impl FnOnce(&mut Value)) -> Envoy {
+        let mut setup = self.setup.clone();
+        change(&mut setup.config);
+        let started = setup.start(&self.provider, &self.upstream);
+        let envoy = started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"));
+        wait_until_ready(envoy.address(), setup.concurrency);
+        envoy
     }
 
     /// A browser that knows this gate by both its names.
@@ -266,15 +316,19 @@ impl Gate {
 
     /// Waits until requests on new connections find workers that know the provider.
     pub fn wait_until_ready(&self) {
-        let mut left = self.setup.concurrency * 4;
-        wait::until("every worker to know the provider", || {
-            let protocol = PROTOCOLS[(left % 2) as usize];
-            left = match self.send_over(protocol, Request::get("/is-the-gate-ready").fetch()).status
-            {
-                503 => self.setup.concurrency * 4,
-                _ => left - 1,
-            };
-            (left == 0).then_some(())
-        });
+        wait_until_ready(self.envoy.address(), self.setup.concurrency);
     }
+}
+
+fn wait_until_ready(address: SocketAddr, workers: u32) {
+    let mut left = workers * 4;
+    wait::until("every worker to know the provider", || {
+        let protocol = PROTOCOLS[(left % 2) as usize];
+        let request = Request::get("/is-the-gate-ready").host(HOME).fetch();
+        left = match http::send(address, protocol, &request).status {
+            503 => workers * 4,
+            _ => left - 1,
+        };
+        (left == 0).then_some(())
+    });
 }

@@ -5,6 +5,8 @@
 
 #[path = "keycloak/gate.rs"]
 mod gate;
+#[path = "keycloak/load.rs"]
+mod load;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{iter, thread};

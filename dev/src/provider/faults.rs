@@ -35,6 +35,8 @@ pub struct Fault {
     pub(super) answer: Option<Broken>,
     pub(super) after_effect: bool,
     times: Option<u32>,
+    every: Option<u32>,
+    calls: u32,
 }
 
 #[derive(Clone, Debug)]
@@ -94,6 +96,11 @@ impl Fault {
     /// Only for the next `calls` calls.
     pub fn times(self, calls: u32) -> Self {
         Self { times: Some(calls), ..self }
+    }
+
+    /// Only for each `nth` call: with 3 the third, the sixth, and so on; the others are answered rightly.
+    pub fn every(self, nth: u32) -> Self {
+        Self { every: Some(nth), ..self }
     }
 
     /// The call takes effect first (a code or refresh token is spent); only then the answer goes wrong or late.
@@ -223,6 +230,10 @@ impl Faults {
     /// The fault for one more call.
     pub(super) fn take(&mut self, endpoint: Endpoint) -> Option<Fault> {
         let fault = self.endpoints.get_mut(&endpoint)?;
+        fault.calls += 1;
+        if fault.every.is_some_and(|nth| !fault.calls.is_multiple_of(nth)) {
+            return None;
+        }
         match fault.times.as_mut() {
             None => {}
             Some(0) => return None,

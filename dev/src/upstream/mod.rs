@@ -9,7 +9,7 @@ mod keys;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use sha2::{Digest as _, Sha256};
 
@@ -42,6 +42,8 @@ pub struct Verification {
 /// A request as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Received {
+    /// When it was whole.
+    pub at: SystemTime,
     /// The method.
     pub method: String,
     /// The request target: path and query.
@@ -57,6 +59,7 @@ pub struct Received {
 impl Received {
     fn of(request: &Request) -> Self {
         Self {
+            at: SystemTime::now(),
             method: request.method.clone(),
             path: request.target.clone(),
             headers: request.headers.clone(),

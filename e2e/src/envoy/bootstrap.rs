@@ -1,28 +1,47 @@
 //! Envoy's own configuration, as JSON: what `envoy.yaml` says, with the parts that a test may choose.
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::builder::{Builder, Filter};
-use super::filter;
+use super::builder::{Builder, Filter, LISTENERS, SENT_ON};
+use super::{filter, mortal};
+use crate::http::Protocol;
 
 impl Builder {
-    pub(super) fn bootstrap(&self) -> Value {
-        json!({
+    pub(super) fn bootstrap(&self, dir: &Path) -> Value {
+        let mut bootstrap = json!({
             // Port 0: the kernel chooses a free one, and `--admin-address-path` and `/listeners` tell which.
             "admin": { "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))) },
             "static_resources": {
-                "listeners": self.listeners(),
                 "clusters": self.clusters.iter().map(cluster).collect::<Value>(),
             },
-        })
+        });
+        if self.reloadable {
+            bootstrap["node"] = json!({ "id": "gate", "cluster": "gate" });
+            bootstrap["dynamic_resources"] = json!({
+                "lds_config": { "path_config_source": { "path": dir.join(LISTENERS) } },
+            });
+        } else {
+            bootstrap["static_resources"]["listeners"] = self.listeners();
+        }
+        bootstrap
+    }
+
+    /// The same listeners as a file that Envoy watches.
+    pub(super) fn listener_resources(&self) -> Value {
+        let mut listeners = self.listeners();
+        for listener in listeners.as_array_mut().expect("a list was made") {
+            listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener".into();
+        }
+        json!({ "resources": listeners })
     }
 
     fn listeners(&self) -> Value {
         let gate = self.filter.as_ref().map(|config| Filter {
             name: "oidc_gate".into(),
-            file: filter(),
+            file: if self.mortal { mortal::filter() } else { filter() },
             configuration: config.to_string(),
         });
         std::iter::once(&("gate".to_owned(), gate))
@@ -67,7 +86,7 @@ impl Builder {
             "name": "envoy.filters.http.router",
             "typed_config": { "@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router" },
         }));
-        json!({
+        let mut manager = json!({
             "@type": "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager",
             "stat_prefix": "gate",
             "use_remote_address": true,
@@ -75,8 +94,10 @@ impl Builder {
             "normalize_path": !self.raw_paths,
             "merge_slashes": !self.raw_paths,
             "path_with_escaped_slashes_action": if self.raw_paths { "KEEP_UNCHANGED" } else { "UNESCAPE_AND_REDIRECT" },
-            // So that WebSocket handshakes reach the filter, instead of being refused before it.
+            // So that WebSocket handshakes reach the filter, instead of being refused before it: over HTTP/2 as well
+            // (RFC 8441).
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
+            "http2_protocol_options": { "allow_connect": true },
             "http_filters": filters,
             "route_config": { "virtual_hosts": [{
                 "name": "app",
@@ -86,7 +107,18 @@ impl Builder {
                     "route": { "cluster": cluster },
                 })).collect::<Value>(),
             }]},
-        })
+        });
+        if self.stamps {
+            // Written when the last filter has let the request through.
+            manager["route_config"]["request_headers_to_add"] = json!([{
+                "header": { "key": SENT_ON, "value": "%EMIT_TIME(%s.%3f)%" },
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            }]);
+        }
+        if let Some(duration) = &self.stream_idle_timeout {
+            manager["stream_idle_timeout"] = duration.as_str().into();
+        }
+        manager
     }
 
     fn wasm(&self, filter: &Filter) -> Value {
@@ -104,7 +136,10 @@ impl Builder {
                     },
                     "vm_config": {
                         "runtime": "envoy.wasm.runtime.v8",
-                        "environment_variables": { "host_env_keys": names },
+                        "environment_variables": {
+                            "host_env_keys": names,
+                            "key_values": { "GENERATION": self.vm_generation.to_string() },
+                        },
                         "code": { "local": { "filename": filter.file } },
                     },
                 },
@@ -113,15 +148,24 @@ impl Builder {
     }
 }
 
-fn cluster((name, address): &(String, SocketAddr)) -> Value {
-    json!({
+fn cluster((name, address, protocol): &(String, SocketAddr, Protocol)) -> Value {
+    let mut cluster = json!({
         "name": name,
         "connect_timeout": "2s",
         "load_assignment": {
             "cluster_name": name,
             "endpoints": [{ "lb_endpoints": [{ "endpoint": { "address": socket(*address) } }] }],
         },
-    })
+    });
+    if *protocol == Protocol::H2 {
+        cluster["typed_extension_protocol_options"] = json!({
+            "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                "@type": "type.googleapis.com/envoy.extensions.upstreams.http.v3.HttpProtocolOptions",
+                "explicit_http_config": { "http2_protocol_options": {} },
+            },
+        });
+    }
+    cluster
 }
 
 fn socket(address: SocketAddr) -> Value {

@@ -2,13 +2,20 @@
 
 use std::fs;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use serde_json::Value;
 
 use super::{Envoy, Log, UNKNOWN, binary, fresh_dir};
+use crate::http::Protocol;
 use crate::process;
+
+/// The header in which [`Builder::stamps`] has the seconds since 1970, with three decimals.
+pub const SENT_ON: &str = "x-sent-on";
+
+/// The listeners of an Envoy that is [`Builder::reloadable`].
+pub(super) const LISTENERS: &str = "listeners.json";
 
 /// A filter that is not the gate.
 #[derive(Clone, Debug)]
@@ -27,12 +34,17 @@ pub struct Builder {
     pub(super) concurrency: u32,
     pub(super) filter: Option<Value>,
     pub(super) environment: Vec<(String, String)>,
-    pub(super) clusters: Vec<(String, SocketAddr)>,
+    pub(super) clusters: Vec<(String, SocketAddr, Protocol)>,
     pub(super) routes: Vec<(String, String)>,
     pub(super) raw_paths: bool,
     pub(super) trusted_hops: u32,
     pub(super) tls: bool,
     pub(super) more_listeners: Vec<(String, Option<Filter>)>,
+    pub(super) reloadable: bool,
+    pub(super) mortal: bool,
+    pub(super) vm_generation: u32,
+    pub(super) stream_idle_timeout: Option<String>,
+    pub(super) stamps: bool,
     wasm_log_level: &'static str,
 }
 
@@ -48,6 +60,11 @@ impl Builder {
             trusted_hops: 0,
             tls: false,
             more_listeners: Vec::new(),
+            reloadable: false,
+            mortal: false,
+            vm_generation: 0,
+            stream_idle_timeout: None,
+            stamps: false,
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -76,8 +93,14 @@ impl Builder {
 
     /// A cluster of this name at this address; no route leads there by itself.
     #[must_use]
-    pub fn cluster(mut self, name: &str, address: SocketAddr) -> Self {
-        self.clusters.push((name.into(), address));
+    pub fn cluster(self, name: &str, address: SocketAddr) -> Self {
+        self.cluster_speaking(Protocol::H1, name, address)
+    }
+
+    /// The same, spoken to in `protocol`.
+    #[must_use]
+    pub fn cluster_speaking(mut self, protocol: Protocol, name: &str, address: SocketAddr) -> Self {
+        self.clusters.push((name.into(), address, protocol));
         self
     }
 
@@ -122,6 +145,41 @@ impl Builder {
         self
     }
 
+    /// Its configuration can be changed while it runs: see [`Envoy::reload`].
+    #[must_use]
+    pub fn reloadable(mut self) -> Self {
+        self.reloadable = true;
+        self
+    }
+
+    /// The filter's VM is configured in another way than any before: all copies of the filter are made anew.
+    #[must_use]
+    pub fn another_vm(mut self) -> Self {
+        self.vm_generation += 1;
+        self
+    }
+
+    /// The filter as it is, but that a request with trailers that is let through kills the copy that it meets.
+    #[must_use]
+    pub fn mortal(mut self) -> Self {
+        self.mortal = true;
+        self
+    }
+
+    /// Envoy ends exchanges in which nothing moves for so long, instead of after five minutes.
+    #[must_use]
+    pub fn stream_idle_timeout(mut self, duration: &str) -> Self {
+        self.stream_idle_timeout = Some(duration.into());
+        self
+    }
+
+    /// Every request says in [`SENT_ON`] when it was sent on: what an upstream on a busy machine notices is later.
+    #[must_use]
+    pub fn stamps(mut self) -> Self {
+        self.stamps = true;
+        self
+    }
+
     /// The filter logs what operators let it log, and is as fast as they have it.
     #[must_use]
     pub fn quiet(mut self) -> Self {
@@ -141,7 +199,9 @@ impl Builder {
     pub fn try_start(self) -> Result<Envoy, String> {
         let dir = fresh_dir();
         let config = dir.join("envoy.json");
-        fs::write(&config, self.bootstrap().to_string()).expect("the configuration can be written");
+        fs::write(&config, self.bootstrap(&dir).to_string())
+            .expect("the configuration can be written");
+        self.write_listeners(&dir);
         let log = Log::new(dir.join("envoy.log"));
         let admin_file = dir.join("admin.txt");
 
@@ -154,15 +214,18 @@ impl Builder {
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(["--log-level", "warning"])
             .args(["--component-log-level", &format!("wasm:{}", self.wasm_log_level)])
-            .args(["--disable-hot-restart", "--drain-time-s", "1"])
+            .args([
+                "--disable-hot-restart",
+                "--drain-time-s",
+                if self.reloadable { "60" } else { "1" },
+            ])
             .envs(self.environment.iter().cloned())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             // Not by --log-path: Envoy keeps the last seconds of such a file to itself when it is killed.
             .stderr(fs::File::create(log.path()).expect("the log can be written"));
         let child = process::spawn(command).unwrap_or_else(|problem| panic!("Envoy: {problem}"));
-        let secrets = self.environment.into_iter().map(|(_, value)| value).collect();
-        let mut envoy = Envoy { child, dir, log, secrets, admin: UNKNOWN, address: UNKNOWN };
+        let mut envoy = Envoy { child, dir, log, builder: self, admin: UNKNOWN, address: UNKNOWN };
 
         envoy.admin = envoy.wait_for("its admin address", |_| {
             fs::read_to_string(&admin_file).ok()?.trim().parse().ok()
@@ -172,5 +235,15 @@ impl Builder {
         })?;
         envoy.address = envoy.wait_for("its listener", |envoy| envoy.try_listener("gate"))?;
         Ok(envoy)
+    }
+
+    /// Puts the listeners where Envoy looks for them, if it does: whole, under another name before.
+    pub(super) fn write_listeners(&self, dir: &Path) {
+        if self.reloadable {
+            let aside = dir.join("listeners.json.new");
+            fs::write(&aside, self.listener_resources().to_string())
+                .and_then(|()| fs::rename(&aside, dir.join(LISTENERS)))
+                .expect("the listeners can be written");
+        }
     }
 }

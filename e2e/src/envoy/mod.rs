@@ -3,6 +3,7 @@
 mod bootstrap;
 mod builder;
 mod log;
+mod mortal;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
@@ -14,7 +15,7 @@ use std::{env, fs, thread};
 use crate::http::{self, Answer, Connection, Protocol, Request};
 use crate::wait;
 
-pub use builder::{Builder, Filter};
+pub use builder::{Builder, Filter, SENT_ON};
 pub use log::Log;
 
 const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
@@ -26,7 +27,7 @@ pub struct Envoy {
     child: Child,
     dir: PathBuf,
     log: Log,
-    secrets: Vec<String>,
+    builder: Builder,
     admin: SocketAddr,
     address: SocketAddr,
 }
@@ -51,9 +52,22 @@ impl Envoy {
         format!("http://{}{path}", self.address)
     }
 
-    /// Panics where the log shows that a copy of the filter died, or holds a token or secret. Done at the end too.
+    /// Panics where the log shows that a copy of the filter died by itself, or holds a token or secret. Done at the end
+    /// too.
     pub fn assert_healthy(&self) {
-        self.log.assert_healthy(&self.secrets);
+        if !self.builder.mortal {
+            self.log.assert_alive();
+        }
+        let secrets: Vec<_> =
+            self.builder.environment.iter().map(|(_, value)| value.clone()).collect();
+        self.log.assert_discreet(&secrets);
+    }
+
+    /// Gives an Envoy that was started as [`Builder::reloadable`] another configuration while it runs. Connections that
+    /// are open keep what they have for a minute.
+    pub fn reload(&mut self, change: impl FnOnce(Builder) -> Builder) {
+        self.builder = change(self.builder.clone());
+        self.builder.write_listeners(&self.dir);
     }
 
     /// What it has logged.
@@ -80,16 +94,20 @@ impl Envoy {
         value.unwrap_or(0)
     }
 
+    /// How many connections of clients each worker has had so far.
+    pub fn connections_by_worker(&self) -> Vec<u64> {
+        let page = self.admin("/stats").expect("the admin page answers").text();
+        let of_a_worker = |line: &str| {
+            let (name, count) = line.split_once(".downstream_cx_total: ")?;
+            (name.starts_with("listener.127.") && name.contains(".worker_"))
+                .then(|| count.parse().ok())?
+        };
+        page.lines().filter_map(of_a_worker).collect()
+    }
+
     /// How many worker threads have had a connection of a client.
     pub fn workers_that_served(&self) -> usize {
-        let page = self.admin("/stats").expect("the admin page answers").text();
-        let of_a_worker = |line: &&str| {
-            line.starts_with("listener.127.")
-                && line.contains(".worker_")
-                && line.contains(".downstream_cx_total: ")
-                && !line.ends_with(": 0")
-        };
-        page.lines().filter(of_a_worker).count()
+        self.connections_by_worker().iter().filter(|count| **count > 0).count()
     }
 
     fn admin(&self, path: &str) -> Option<Answer> {

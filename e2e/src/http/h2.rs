@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use super::{Answer, Request};
 use crate::wait::LIMIT;
 
-static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
+pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -45,7 +45,7 @@ impl Connection {
         RUNTIME.block_on(exchange(self.sender.clone(), self.address, request.clone()))
     }
 
-    pub(super) fn send_together(&self, requests: &[Request]) -> io::Result<Vec<Answer>> {
+    pub(super) fn send_together(&self, requests: &[Request]) -> Vec<io::Result<Answer>> {
         RUNTIME.block_on(async {
             let under_way: Vec<_> = requests
                 .iter()
@@ -55,9 +55,9 @@ impl Connection {
                 .collect();
             let mut answers = Vec::new();
             for answer in under_way {
-                answers.push(answer.await.map_err(io::Error::other)??);
+                answers.push(answer.await.map_err(io::Error::other).flatten());
             }
-            Ok(answers)
+            answers
         })
     }
 }
@@ -67,11 +67,29 @@ async fn exchange(
     address: SocketAddr,
     request: Request,
 ) -> io::Result<Answer> {
-    let host = request.host.unwrap_or_else(|| address.to_string());
+    let head = written(&request, address, Full::new(Bytes::from(request.body.clone())))?;
+    timeout(LIMIT, async {
+        let answer = sender.send_request(head).await.map_err(io::Error::other)?;
+        let (status, headers) = (answer.status().as_u16(), lines(answer.headers()));
+        let body =
+            answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
+        Ok(Answer { status, headers, body })
+    })
+    .await
+    .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer over HTTP/2"))?
+}
+
+/// The request as hyper takes it, with this body.
+pub(super) fn written<B>(
+    request: &Request,
+    address: SocketAddr,
+    body: B,
+) -> io::Result<hyper::Request<B>> {
+    let host = request.host.clone().unwrap_or_else(|| address.to_string());
     let mut head = hyper::Request::builder()
         .method(request.method.as_bytes())
         .uri(format!("http://{host}{}", request.target))
-        .body(Full::new(Bytes::from(request.body)))
+        .body(body)
         .map_err(io::Error::other)?;
     for (name, value) in &request.headers {
         let name =
@@ -79,20 +97,15 @@ async fn exchange(
         head.headers_mut()
             .append(name, hyper::header::HeaderValue::from_bytes(value).map_err(io::Error::other)?);
     }
-    timeout(LIMIT, async {
-        let answer = sender.send_request(head).await.map_err(io::Error::other)?;
-        let headers = answer
-            .headers()
-            .iter()
-            .map(|(name, value)| {
-                (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-            })
-            .collect();
-        let status = answer.status().as_u16();
-        let body =
-            answer.into_body().collect().await.map_err(io::Error::other)?.to_bytes().to_vec();
-        Ok(Answer { status, headers, body })
-    })
-    .await
-    .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "no answer over HTTP/2"))?
+    Ok(head)
+}
+
+/// Header lines, or trailers, as text.
+pub(super) fn lines(headers: &hyper::HeaderMap) -> Vec<(String, String)> {
+    headers
+        .iter()
+        .map(|(name, value)| {
+            (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        })
+        .collect()
 }

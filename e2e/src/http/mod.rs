@@ -3,6 +3,7 @@
 
 mod h1;
 mod h2;
+mod stream;
 
 use std::fmt;
 use std::io;
@@ -12,6 +13,7 @@ use std::thread;
 use serde_json::Value;
 
 pub use h1::raw;
+pub use stream::{Part, Stream, Streams, Tunnel};
 
 /// Which protocol a [`Connection`] speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +205,17 @@ impl Connection {
         }
     }
 
+    /// Sends all `requests` on this connection, HTTP/2 at once and HTTP/1.1 one after the other. What became of them comes
+    /// in their order.
+    pub fn try_send_together(&mut self, requests: &[Request]) -> Vec<io::Result<Answer>> {
+        match &mut self.0 {
+            Inner::H1(connection) => {
+                requests.iter().map(|request| connection.send(request)).collect()
+            }
+            Inner::H2(connection) => connection.send_together(requests),
+        }
+    }
+
     /// [`Self::try_send`], where an answer must come.
     pub fn send(&mut self, request: &Request) -> Answer {
         self.try_send(request)
@@ -222,7 +235,7 @@ pub fn send(address: SocketAddr, protocol: Protocol, request: &Request) -> Answe
 pub fn send_together(address: SocketAddr, protocol: Protocol, requests: &[Request]) -> Vec<Answer> {
     match protocol {
         Protocol::H2 => h2::Connection::open(address)
-            .and_then(|connection| connection.send_together(requests))
+            .and_then(|connection| connection.send_together(requests).into_iter().collect())
             .unwrap_or_else(|problem| panic!("{problem}")),
         Protocol::H1 => thread::scope(|scope| {
             let senders: Vec<_> = requests

@@ -10,6 +10,9 @@ use crate::http::{self, Answer, Protocol, Request};
 /// The administrator's name, and password.
 pub(super) const NAME: &str = "admin";
 
+/// How many events are asked for at once.
+const PAGE: usize = 100;
+
 /// An administrator of Keycloak.
 #[derive(Debug)]
 pub struct Admin {
@@ -56,8 +59,24 @@ impl Admin {
 
     /// How many events of this type (`REFRESH_TOKEN`, ...) were caused by `client`.
     pub fn count(&self, event: &str, client: &str) -> usize {
-        let events = self.get(&format!("/admin/realms/acme/events?type={event}&client={client}"));
-        events.as_array().expect("events are a list").len()
+        self.events(event, client).len()
+    }
+
+    /// All events of this type that were caused by `client`, as Keycloak keeps them.
+    pub fn events(&self, event: &str, client: &str) -> Vec<Value> {
+        let mut all = Vec::new();
+        loop {
+            let page = self.get(&format!(
+                "/admin/realms/acme/events?type={event}&client={client}&first={}&max={PAGE}",
+                all.len()
+            ));
+            let page = page.as_array().expect("events are a list").clone();
+            let more = page.len() == PAGE;
+            all.extend(page);
+            if !more {
+                return all;
+            }
+        }
     }
 
     fn client(&self, name: &str) -> Value {

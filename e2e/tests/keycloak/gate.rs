@@ -95,6 +95,7 @@ impl Builder {
         })
         .expect("the API starts");
         let envoy = Envoy::new()
+            .stamps()
             .wasm_config(self.config)
             .concurrency(self.workers)
             .cluster("keycloak", keycloak.address())
