@@ -41,6 +41,7 @@ struct Setup {
     concurrency: u32,
     raw_paths: bool,
     tls: bool,
+    reads_bodies: bool,
 }
 
 impl Builder {
@@ -92,6 +93,13 @@ impl Builder {
         self.secure()
     }
 
+    /// Envoy lets the filter read a body first, and forms are kept.
+    #[must_use]
+    pub fn keeps_forms(mut self) -> Self {
+        self.setup.reads_bodies = true;
+        self.config(|config| config["preserve_post"] = true.into())
+    }
+
     /// Starts all three, and waits until every worker knows the provider.
     pub fn start(self) -> Gate {
         let gate = self.start_unready(|_| ());
@@ -140,6 +148,7 @@ impl Setup {
             .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
             .upstream(([127, 0, 0, 1], upstream.port()).into());
         let envoy = if self.raw_paths { envoy.raw_paths() } else { envoy };
+        let envoy = if self.reads_bodies { envoy.reads_bodies() } else { envoy };
         if self.tls { envoy.tls() } else { envoy }.try_start()
     }
 
@@ -195,7 +204,8 @@ impl Gate {
             "upstream": { "headers": { "x-user": "preferred_username", "x-auth-name": "id_token.name" } },
             "rules": [{ "match": { "path_prefix": "/public" }, "access": "public" }],
         });
-        let setup = Setup { config, concurrency: 1, raw_paths: false, tls: false };
+        let setup =
+            Setup { config, concurrency: 1, raw_paths: false, tls: false, reads_bodies: false };
         Builder { options: ProviderOptions::default(), metadata: None, setup }
     }
 

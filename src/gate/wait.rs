@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::session::KeptForm;
 use crate::wire::Timestamp;
 
 use super::Step;
+use super::forms::{self, Unkept};
 use super::host::{Host, StreamId};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -24,6 +26,8 @@ pub(super) enum Waiting {
     Keys,
     /// A call to the token endpoint, which another request may have begun.
     Turn(TurnId),
+    /// Its own body, and what was in it.
+    Form { since: Timestamp, read: Option<Result<KeptForm, Unkept>> },
 }
 
 /// A stream that waits.
@@ -48,6 +52,21 @@ impl Waiters {
     /// The stream waits no longer.
     pub(super) fn take(&mut self, stream: StreamId) -> Option<Waiter> {
         self.0.remove(&stream)
+    }
+
+    /// What the stream waits for, if it does.
+    pub(super) fn of(&mut self, stream: StreamId) -> Option<&mut Waiting> {
+        self.0.get_mut(&stream).map(|waiter| &mut waiter.waiting)
+    }
+
+    /// The streams whose bodies did not come in time.
+    pub(super) fn late_bodies(&mut self, now: Timestamp, patience: Duration) -> Vec<StreamId> {
+        let late = |waiter: &mut Waiter| match &mut waiter.waiting {
+            Waiting::Form { since, .. } => forms::is_late(since, now, patience),
+            _ => false,
+        };
+        let waiters = self.0.iter_mut();
+        waiters.filter_map(|(stream, waiter)| late(waiter).then_some(*stream)).collect()
     }
 
     /// The streams that wait for something of the kind that `which` says.

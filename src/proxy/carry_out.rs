@@ -29,7 +29,7 @@ pub(super) fn carry_out(step: Option<Step>, stream: u32, moment: Moment) -> Acti
             Err(_) => unavailable(),
         },
         Some(Step::Reply(reply)) => respond(&reply, stream),
-        Some(Step::Wait) => Action::Pause,
+        Some(Step::Wait | Step::Read) => Action::Pause,
         None => unavailable(),
     }
 }

@@ -25,6 +25,8 @@ struct Stream {
     plugin: u32,
     /// It was let through; what else of the request comes may follow.
     open: bool,
+    /// Of a stream that waits: all of its body is there, so many bytes.
+    body: Option<usize>,
     /// For the response: cookies of ours, and what they hold.
     cookies: Vec<HeaderValue>,
     stamp: Option<Stamp>,
@@ -58,8 +60,10 @@ impl Vm {
 
     /// A stream of `plugin` begins.
     pub(super) fn stream_begins(&mut self, stream: u32, plugin: u32) {
-        self.streams
-            .insert(stream, Stream { plugin, open: false, cookies: Vec::new(), stamp: None });
+        self.streams.insert(
+            stream,
+            Stream { plugin, open: false, body: None, cookies: Vec::new(), stamp: None },
+        );
     }
 
     /// A stream or a plugin is gone.
@@ -124,6 +128,18 @@ impl Vm {
     /// Whether the stream was let through.
     pub(super) fn is_open(&self, stream: u32) -> bool {
         self.streams.get(&stream).is_some_and(|stream| stream.open)
+    }
+
+    /// All of the body of a stream that waits is there.
+    pub(super) fn body_ends(&mut self, stream: u32, size: usize) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
+            stream.body = Some(size);
+        }
+    }
+
+    /// How large the body of a stream that waits is, where all of it is there.
+    pub(super) fn whole_body(&self, stream: u32) -> Option<usize> {
+        self.streams.get(&stream)?.body
     }
 
     /// Keeps cookies for the stream's response.

@@ -32,6 +32,7 @@ pub struct Builder {
     pub(super) raw_paths: bool,
     pub(super) trusted_hops: u32,
     pub(super) tls: bool,
+    pub(super) reads_bodies: bool,
     pub(super) more_listeners: Vec<(String, Option<Filter>)>,
     wasm_log_level: &'static str,
 }
@@ -47,6 +48,7 @@ impl Builder {
             raw_paths: false,
             trusted_hops: 0,
             tls: false,
+            reads_bodies: false,
             more_listeners: Vec::new(),
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
@@ -112,6 +114,13 @@ impl Builder {
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Envoy hands a request's body over while its head waits (`allow_on_headers_stop_iteration`).
+    #[must_use]
+    pub fn reads_bodies(mut self) -> Self {
+        self.reads_bodies = true;
         self
     }
 

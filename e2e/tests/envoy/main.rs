@@ -9,6 +9,7 @@ mod callback;
 mod config;
 mod cookies;
 mod expiry;
+mod forms;
 mod hostile;
 mod login;
 mod logout;
