@@ -50,15 +50,16 @@ impl Worker {
             return Err(Refusal::NoAttempt.into());
         };
         let parameters = Parameters::read(&query)?;
-        let (transaction, removal) = self.take_transaction(host, request, state);
+        let (transaction, mut removal) = self.take_transaction(host, request, state);
         let Some(transaction) = transaction else {
             return self.without_attempt(host, request, state, removal);
         };
         // A form that waits for a login that fails is of no more use.
-        let kept = self.take_form(request, &transaction);
-        let forms = kept.map(|(_, removal)| removal).unwrap_or_default();
+        if let Some((_, pieces)) = self.take_form(request, &transaction) {
+            removal.extend(pieces);
+        }
         self.exchange(host, request, transaction, &parameters)
-            .map_err(|refusal| Refused::new(refusal, [removal, forms].concat()))
+            .map_err(|refusal| Refused::new(refusal, removal))
     }
 
     fn take_transaction(

@@ -152,23 +152,25 @@ impl Worker {
         let read = read.unwrap_or_else(|| Err(self.late(host)));
         let form = read.map_err(|why| self.unkept(request, why))?;
         let back = self.page_of_form(request);
-        let begun = self.begin_login(host, request, back, 0, true)?;
+        let mut begun = self.begin_login(host, request, back, 0, true)?;
         let (Some(cookies), Some(settings)) = (&self.cookies, &self.config.session) else {
             return Err(Refusal::NoSessions.into());
         };
         let (state, origin) = (begun.state.expose(), request.origin.host());
         let pieces = cookies.write_form(&settings.keys, &form, state, origin, host)?;
-        let there = request.arrival.cookies.iter().map(|line| line.len());
-        let fits = |pieces: &Vec<_>| {
-            let new = begun.cookies.iter().chain(pieces).map(|cookie| cookie.value.len());
-            there.chain(new).fold(0, usize::saturating_add) <= COOKIES_LIMIT
-        };
-        let Some(pieces) = pieces.filter(fits) else {
+        begun.cookies.extend(pieces.ok_or_else(|| self.unkept(request, Unkept::Cookies))?);
+        let mut bytes: usize = 0;
+        for line in &request.arrival.cookies {
+            bytes = bytes.saturating_add(line.len());
+        }
+        for cookie in &begun.cookies {
+            bytes = bytes.saturating_add(cookie.value.len());
+        }
+        if bytes > COOKIES_LIMIT {
             return Err(self.unkept(request, Unkept::Cookies));
-        };
+        }
         log::decision(host, Level::Info, request.arrival, "login_begins", "a form is kept");
-        let set = begun.cookies.into_iter().chain(pieces).collect();
-        Ok(Step::Reply(Reply::form_is_kept(&begun.location).with_cookies(set)))
+        Ok(Step::Reply(Reply::form_is_kept(&begun.location).with_cookies(begun.cookies)))
     }
 
     /// Says once what the operator may have to change; a client that only sends no body could

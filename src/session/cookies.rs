@@ -95,10 +95,8 @@ impl Cookies {
     /// The same, and forms are kept, in cookies that are sent to `callback` alone.
     #[must_use]
     pub fn with_forms(mut self, callback: &str) -> Self {
-        let form = FormCookie::new(&self.name, callback);
-        let common = self.name.chars().zip(form.name.chars()).take_while(|(a, b)| a == b);
-        self.prefix = common.map(|(character, _)| character).collect();
-        self.form = Some(form);
+        let (form, prefix) = FormCookie::new(&self.name, callback);
+        (self.form, self.prefix) = (Some(form), prefix);
         self
     }
 

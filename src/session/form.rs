@@ -86,13 +86,14 @@ pub(super) struct FormCookie {
 }
 
 impl FormCookie {
-    /// Beside sessions called `session`; sent to `path` alone.
-    pub(super) fn new(session: &str, path: &str) -> Self {
-        let name = match session.strip_prefix("__Host-") {
-            Some(name) => format!("__Secure-{name}.form"),
-            None => format!("{session}.form"),
+    /// Beside sessions called `session`, sent to `path` alone; and what the names of both
+    /// begin with.
+    pub(super) fn new(session: &str, path: &str) -> (Self, String) {
+        let (prefix, name) = match session.strip_prefix("__Host-") {
+            Some(name) => ("__", format!("__Secure-{name}.form")),
+            None => (session, format!("{session}.form")),
         };
-        Self { name, path: path.to_owned() }
+        (Self { name, path: path.to_owned() }, prefix.to_owned())
     }
 
     /// Which piece of a form a cookie of this name is.
