@@ -6,6 +6,7 @@ use oidc_gate_e2e::gate::{Gate, HOME};
 use oidc_gate_e2e::http::{self, Answer, PROTOCOLS, Request};
 use sha2::{Digest as _, Sha256};
 
+use crate::expiry::{exact, expired};
 use crate::seen::{assert_page, lines, new_cookies, the_one};
 
 /// The longest body that is kept.
@@ -175,6 +176,36 @@ fn where_bodies_are_handed_over_uploads_with_a_session_go_through_whole() {
         gate.upstream.clear();
         let mut browser = gate.browser_speaking(protocol);
         browser.login(&gate.url("/home"), "alice");
+        assert_eq!(post(&gate, &mut browser, "/upload", &body).status, 200);
+        assert_whole(&the_one(&gate, "/upload"), &body);
+    }
+}
+
+#[test]
+fn a_form_whose_session_is_over_is_kept_though_its_body_came_before_the_provider_said_so() {
+    let gate = exact().keeps_forms().start();
+    for protocol in PROTOCOLS {
+        let mut browser = expired(&gate, "alice", protocol);
+        gate.provider.end_sessions();
+        gate.upstream.clear();
+        let calls = gate.provider.calls().refresh;
+        let page = post(&gate, &mut browser, "/orders", BODY.as_bytes());
+        assert_eq!(gate.provider.calls().refresh, calls + 1, "it waited for the provider");
+        assert_page(&page, 401, &["This browser keeps it for ten minutes"]);
+        let page = sign_in(&mut browser, &page);
+        let form = Form::of(&page.answer.text()).expect("the form is back");
+        assert_eq!(form.filled(&[]), BODY);
+        assert_eq!(gate.upstream.requests().len(), 0);
+    }
+}
+
+#[test]
+fn where_bodies_are_handed_over_one_that_waits_for_a_refresh_goes_on_whole() {
+    let gate = exact().keeps_forms().start();
+    let body = vec![b'u'; 200_000];
+    for protocol in PROTOCOLS {
+        gate.upstream.clear();
+        let mut browser = expired(&gate, "alice", protocol);
         assert_eq!(post(&gate, &mut browser, "/upload", &body).status, 200);
         assert_whole(&the_one(&gate, "/upload"), &body);
     }
