@@ -183,6 +183,9 @@ fn a_body_that_nobody_asked_for_decides_nothing() {
     let stream = scene.arrive(&page);
     let step = scene.worker.body(&mut scene.host, stream, &super::scene::head(&page), b"a=1");
     assert!(matches!(step, oidc_gate::gate::Step::Wait), "{step:?}");
+    let nobody = oidc_gate::gate::StreamId(99);
+    let step = scene.worker.body(&mut scene.host, nobody, &super::scene::head(&page), b"a=1");
+    assert!(matches!(step, oidc_gate::gate::Step::Wait), "{step:?}");
     scene.warm_up();
     assert_eq!(scene.outcome(stream).unwrap().answer().status, 302);
 }
