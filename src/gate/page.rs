@@ -160,6 +160,9 @@ mod tests {
         assert!(!page.contains("<script"), "{page}");
         assert!(!page.contains("<img"), "{page}");
         assert!(page.contains("&lt;script&gt;alert(1)"), "{page}");
+        let login = "/\"><script>".to_owned();
+        let refusal = Refusal::FormNotSent { why: crate::gate::forms::Unkept::Off, login };
+        assert!(!html(&refusal, Some("/oauth2/login")).contains("<script"));
     }
 
     #[test]
