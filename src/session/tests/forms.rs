@@ -25,8 +25,11 @@ fn write(form: &KeptForm, state: &str) -> Vec<SetCookie> {
     keeping().write_form(&keys(&[1]), form, state, HOST, &mut entropy).unwrap().unwrap()
 }
 
-/// The form that a callback with `state` finds: its target and its fields, and the removals.
-fn take(browser: &Browser, state: &str) -> Option<(String, Vec<(String, String)>, Vec<SetCookie>)> {
+/// A form's target and its fields, and the removals of its cookies.
+type Taken = (String, Vec<(String, String)>, Vec<SetCookie>);
+
+/// The form that a callback with `state` finds.
+fn take(browser: &Browser, state: &str) -> Option<Taken> {
     let (cookies, line) = (keeping(), browser.line());
     let (form, removals) = cookies.take_form(&keys(&[1]), state, &jar(&cookies, &line), HOST)?;
     let fields = form.fields().unwrap();
