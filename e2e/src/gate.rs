@@ -44,6 +44,7 @@ struct Setup {
     tls: bool,
     routes: Vec<(String, SocketAddr, Protocol)>,
     envoy: fn(envoy::Builder) -> envoy::Builder,
+    reads_bodies: bool,
 }
 
 impl Builder {
@@ -109,6 +110,13 @@ impl Builder {
         self.secure()
     }
 
+    /// Envoy lets the filter read a body first, and forms are kept.
+    #[must_use]
+    pub fn keeps_forms(mut self) -> Self {
+        self.setup.reads_bodies = true;
+        self.config(|config| config["preserve_post"] = true.into())
+    }
+
     /// Starts all three, and waits until every worker knows the provider.
     pub fn start(self) -> Gate {
         let gate = self.start_unready(|_| ());
@@ -161,6 +169,7 @@ impl Setup {
         let envoy = envoy.upstream(([127, 0, 0, 1], upstream.port()).into());
         let envoy = (self.envoy)(envoy);
         let envoy = if self.raw_paths { envoy.raw_paths() } else { envoy };
+        let envoy = if self.reads_bodies { envoy.reads_bodies() } else { envoy };
         if self.tls { envoy.tls() } else { envoy }.try_start()
     }
 
@@ -223,6 +232,7 @@ impl Gate {
             tls: false,
             routes: Vec::new(),
             envoy: |envoy| envoy,
+            reads_bodies: false,
         };
         Builder { options: ProviderOptions::default(), metadata: None, setup }
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use oidc_gate_e2e::chromium::{Chromium, Tab};
 use oidc_gate_e2e::gate::{Builder, Gate, HOME};
 use serde_json::Value;
+use sha2::{Digest as _, Sha256};
 
 /// https, as in earnest: cookies are `__Host-` and `Secure`.
 fn gate() -> Builder {
@@ -216,4 +217,91 @@ fn another_site_reads_nothing_and_does_nothing() {
     let reached =
         gate.upstream.requests().into_iter().find(|request| request.path.starts_with("/api"));
     assert_eq!(reached, None);
+}
+
+/// A page of the application with a form: hand-made, since the upstream serves none. Its own policy is strict.
+fn open_a_form(tab: &Tab, fields: &str) {
+    tab.run(&format!(
+        "const policy = document.createElement('meta'); policy.httpEquiv = 'Content-Security-Policy';
+         policy.content = \"form-action 'self'\"; document.head.append(policy);
+         document.body.innerHTML = `<form method=post action='/orders?n=1'>{fields}<button name=go value=Send>Send</button></form>`"
+    ));
+}
+
+/// The session's cookies are gone, as after `session.max_age`, or when somebody has cleared them.
+fn forget_the_session(tab: &Tab) {
+    tab.forget_cookies();
+    assert_eq!(gate_cookies(tab), Vec::<Value>::new());
+}
+
+#[test]
+fn a_form_that_was_sent_when_the_session_was_over_is_sent_again_by_a_button() {
+    let gate = gate().keeps_forms().start();
+    let chromium = chromium(&gate);
+    let tab = chromium.tab();
+    tab.open(&gate.url("/form"));
+    log_in(&tab, "alice", &gate.url("/form"));
+    open_a_form(
+        &tab,
+        "<input name=who><textarea name=text></textarea><input name=tag value=a><input name=tag value='&quot;<b>'>\
+         <input name=long type=hidden>",
+    );
+    tab.type_into("[name=who]", "Zo\u{eb} & Co");
+    tab.type_into("[name=text]", "one\ntwo");
+    tab.run("document.querySelector('[name=long]').value = 'x'.repeat(15000)");
+    forget_the_session(&tab);
+    gate.upstream.clear();
+    tab.click("button");
+    tab.wait_for("the provider's form", "document.querySelector('[name=password]') !== null");
+    tab.type_into("[name=username]", "alice");
+    tab.type_into("[name=password]", "alice");
+    tab.click("[type=submit]");
+    tab.wait_for("the form", "document.body.innerText.includes('Send the form again')");
+    assert_eq!(gate.upstream.requests(), [], "nothing is sent before its sender says so");
+    let forms = |cookie: &Value| cookie["name"].as_str().is_some_and(|name| name.contains(".form"));
+    assert!(!gate_cookies(&tab).iter().any(forms), "it is kept no longer");
+
+    tab.click("button");
+    tab.arrives_at(&gate.url("/orders?n=1"));
+    let body = format!(
+        "who=Zo%C3%AB+%26+Co&text=one%0D%0Atwo&tag=a&tag=%22%3Cb%3E&long={}&go=Send",
+        "x".repeat(15_000)
+    );
+    let received = gate.upstream.requests();
+    let order = received.iter().find(|request| request.path == "/orders?n=1").expect("it came");
+    assert_eq!((order.method.as_str(), order.body_length), ("POST", body.len()));
+    let digest: String = Sha256::digest(&body).iter().map(|byte| format!("{byte:02x}")).collect();
+    assert_eq!(order.body_sha256, digest);
+    assert_eq!(order.header("origin"), Some(gate.url("").trim_end_matches('/')));
+    assert!(order.header("referer").is_none_or(|referer| !referer.contains("code=")));
+    assert_eq!(order.header("cookie"), None);
+    assert_eq!(order.header("x-user"), Some("alice"));
+}
+
+#[test]
+fn a_form_that_is_not_kept_is_sent_again_when_its_page_is_loaded_again_after_a_login_in_another_tab()
+ {
+    let gate = gate().start();
+    let chromium = chromium(&gate);
+    let tab = chromium.tab();
+    tab.open(&gate.url("/form"));
+    log_in(&tab, "alice", &gate.url("/form"));
+    open_a_form(&tab, "<input name=who>");
+    tab.type_into("[name=who]", "alice");
+    forget_the_session(&tab);
+    tab.click("button");
+    tab.wait_for("the page", "document.body.innerText.includes('Nothing was sent on')");
+    let link = tab.run("document.querySelector('a').href");
+    let other = chromium.tab();
+    other.open(link.as_str().expect("a link"));
+    // The provider knows alice still, or asks.
+    if at_the_login_form(&gate, &other) {
+        log_in(&other, "alice", &gate.url("/form"));
+    }
+    other.arrives_at(&gate.url("/form"));
+    gate.upstream.clear();
+    tab.reload();
+    tab.wait_for("the answer", "document.body.innerText.includes('\"POST\"')");
+    let received = gate.upstream.requests();
+    assert_eq!(received.iter().filter(|request| request.path == "/orders?n=1").count(), 1);
 }

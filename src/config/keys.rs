@@ -175,7 +175,13 @@ pub const KEYS: &[Key] = &[
         Is("true"),
         "`false`: an `Authorization` from a client is dropped, and only sessions count.",
     ),
-    key("preserve_post", Is("false"), "`false` only; `true` is not supported yet."),
+    key(
+        "preserve_post",
+        Is("false"),
+        "`true`: a form that is posted when the session is over [comes back after \
+         login](#forms-when-the-session-is-over). The host must let the filter read a body first: \
+         in Envoy `allow_on_headers_stop_iteration: true`.",
+    ),
     key(
         "origins",
         Means("any"),

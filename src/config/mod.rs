@@ -59,6 +59,9 @@ pub struct Config {
     pub clock_skew: Duration,
     /// `login`, default `true`: whether browsers are sent to the provider. `false`: bearer only.
     pub login: bool,
+    /// `preserve_post`, default `false`: whether a form that is posted when the session is over
+    /// comes back after login. The host must let the filter read a body first.
+    pub preserve_post: bool,
     /// `bearer`, default `true`: whether an `Authorization` from a client counts. `false`:
     /// it is dropped, and only sessions count.
     pub bearer: bool,
@@ -110,7 +113,7 @@ impl Config {
         // What is broken itself asks for nothing else: one mistake is one message.
         let login = root.flag("login", true, to).unwrap_or(false);
         let bearer = root.flag("bearer", true, to).unwrap_or(false);
-        root.only_false("preserve_post", to);
+        let preserve_post = root.flag("preserve_post", false, to);
         let clock_skew = root.duration("clock_skew", CLOCK_SKEW, &CLOCK_SKEWS, to);
 
         let provider = provider::read(&root, login, to);
@@ -142,6 +145,7 @@ impl Config {
             access_token: access_token?,
             clock_skew: clock_skew?,
             login,
+            preserve_post: preserve_post? && login,
             bearer,
             origins: origins?,
             endpoints: endpoints?,
@@ -167,6 +171,9 @@ fn check_whole(root: &Section<'_>, to: &mut Report<'_>) {
         if root.get(name).is_some() {
             to.warn(name, "has no effect with `login: false`");
         }
+    }
+    if root.get("preserve_post").is_some_and(|node| *node.value == Json::Bool(true)) {
+        to.warn("preserve_post", "has no effect with `login: false`");
     }
 }
 

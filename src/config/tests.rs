@@ -108,7 +108,6 @@ fn what_is_known_and_comes_later_is_refused() {
             "userinfo": true
         },
         "access_token": {"format": "opaque", "introspection_cache": "30s"},
-        "preserve_post": true,
         "endpoints": {"backchannel_logout": "/oauth2/backchannel-logout"},
         "upstream": {"headers": {"x-mail": "userinfo.email"}},
         "rules": [{
@@ -125,7 +124,6 @@ fn what_is_known_and_comes_later_is_refused() {
     assert_eq!(
         refused,
         [
-            "preserve_post",
             "client.private_key",
             "client.token_endpoint_auth_method",
             "client.pushed_authorization_requests",
@@ -146,8 +144,7 @@ fn what_is_known_and_comes_later_is_refused() {
 fn what_comes_later_may_be_written_where_it_asks_for_nothing() {
     config(json!({
         "client": {"pushed_authorization_requests": "off", "dpop": "off", "userinfo": false},
-        "access_token": {"format": "jwt"},
-        "preserve_post": false
+        "access_token": {"format": "jwt"}
     }));
 }
 
@@ -185,6 +182,10 @@ fn without_login_the_client_and_the_session_may_be_missing() {
         warnings(json!({"login": false})),
         "client: has no effect with `login: false`\nsession: has no effect with `login: false`"
     );
+    let forms = json!({"login": false, "client": null, "session": null, "preserve_post": true});
+    assert_eq!(warnings(forms.clone()), "preserve_post: has no effect with `login: false`");
+    assert!(!super::testing::config(forms).preserve_post);
+    assert!(super::testing::config(json!({"preserve_post": true})).preserve_post);
     assert_eq!(
         problems(json!({
             "login": false, "bearer": false,

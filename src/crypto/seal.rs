@@ -36,6 +36,8 @@ pub enum Purpose {
     Handover,
     /// A login transaction: state, nonce and PKCE verifier of one attempt.
     Login,
+    /// A form that waits for its sender to be signed in.
+    Form,
 }
 
 impl Purpose {
@@ -44,6 +46,7 @@ impl Purpose {
             Self::Session => b"session",
             Self::Handover => b"handover",
             Self::Login => b"login",
+            Self::Form => b"form",
         }
     }
 }

@@ -46,6 +46,7 @@ pub(super) fn begin(
         redirect_uri,
         created: now,
         attempts,
+        form: false,
     })
 }
 

@@ -11,7 +11,7 @@ use crate::crypto::{NoEntropy, Secret};
 use crate::http::form::Form;
 use crate::http::{LocalPath, SameSite, SetCookie};
 use crate::provider::{HttpCall, TokenAnswer, authorize, token_endpoint};
-use crate::session::{Session, Transaction};
+use crate::session::{KeptForm, Session, Transaction};
 use crate::token::{IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
 
 use super::attempt::State;
@@ -50,10 +50,14 @@ impl Worker {
             return Err(Refusal::NoAttempt.into());
         };
         let parameters = Parameters::read(&query)?;
-        let (transaction, removal) = self.take_transaction(host, request, state);
+        let (transaction, mut removal) = self.take_transaction(host, request, state);
         let Some(transaction) = transaction else {
             return self.without_attempt(host, request, state, removal);
         };
+        // A form that waits for a login that fails is of no more use.
+        if let Some((_, pieces)) = self.take_form(request, &transaction) {
+            removal.extend(pieces);
+        }
         self.exchange(host, request, transaction, &parameters)
             .map_err(|refusal| Refused::new(refusal, removal))
     }
@@ -69,6 +73,18 @@ impl Worker {
         };
         let origin = request.origin.host();
         cookies.take_transaction(&settings.keys, state, &request.jar, origin, host.now())
+    }
+
+    /// The form that waits for this login, and the removal of its cookies.
+    fn take_form(
+        &self,
+        request: &Request<'_>,
+        transaction: &Transaction,
+    ) -> Option<(KeptForm, Vec<SetCookie>)> {
+        let cookies = self.cookies.as_ref().filter(|_| transaction.form)?;
+        let settings = self.config.session.as_ref()?;
+        let (state, origin) = (transaction.state.expose(), request.origin.host());
+        cookies.take_form(&settings.keys, state, &request.jar, origin)
     }
 
     /// A callback of no attempt that this browser knows. Whoever is signed in came back
@@ -195,11 +211,17 @@ impl Worker {
         let mut cookies = self.take_transaction(host, request, transaction.state.expose()).1;
         cookies.extend(self.write_session(host, request, &live.session)?);
         log::decision(host, Level::Info, request.arrival, "logged_in", "both tokens were verified");
-        let location = request.origin.at(transaction.return_to.as_str());
-        let reply = if cookies_are_strict(&self.config) {
-            Reply::hand_over(&location)
-        } else {
-            Reply::redirect(&location)?
+        let back = &transaction.return_to;
+        let location = request.origin.at(back.as_str());
+        let reply = match self.take_form(request, transaction) {
+            Some((form, removal)) => {
+                cookies.extend(removal);
+                let fields = form.fields();
+                fields.map_or_else(|| Reply::form_is_gone(back), |f| Reply::form(&form, &f, back))
+            }
+            None if transaction.form => Reply::form_is_gone(back),
+            None if cookies_are_strict(&self.config) => Reply::hand_over(&location),
+            None => Reply::redirect(&location)?,
         };
         Ok(Step::Reply(reply.with_cookies(cookies)))
     }

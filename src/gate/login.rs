@@ -4,10 +4,12 @@
 //! each attempt and bound to the browser by the cookie (RFC 9700 section 4.7).
 
 use crate::config::Unauthenticated;
-use crate::http::LocalPath;
+use crate::crypto::Secret;
 use crate::http::form::Form;
+use crate::http::{LocalPath, SetCookie};
 use crate::policy::navigation::{self, Kind};
 use crate::provider::authorize::{self, AuthorizationRequest};
+use crate::session::Transaction;
 
 use super::host::{Host, Level};
 use super::refusal::{Refusal, Refused};
@@ -15,6 +17,13 @@ use super::reply::Reply;
 use super::request::Request;
 use super::worker::Worker;
 use super::{Step, attempt, log};
+
+/// A login that has begun: where to send the browser, and with which cookies.
+pub(super) struct Begun {
+    pub(super) location: String,
+    pub(super) cookies: Vec<SetCookie>,
+    pub(super) state: Secret,
+}
 
 impl Worker {
     /// A request without credentials: to the provider where a person waits, else 401.
@@ -28,7 +37,8 @@ impl Worker {
             Unauthenticated::Auto => {
                 navigation::kind(&request.arrival.metadata()) == Kind::PageLoad
             }
-            // A POST is never redirected: the browser would lose its body, or send it on.
+            // A POST is never redirected: the browser would lose its body, or send it on. A form
+            // is kept, or its sender is told.
             Unauthenticated::Redirect => matches!(request.arrival.method, b"GET" | b"HEAD"),
             Unauthenticated::Deny => false,
         };
@@ -36,6 +46,9 @@ impl Worker {
             let return_to =
                 LocalPath::parse(request.arrival.target).unwrap_or_else(LocalPath::root);
             return self.start_login(host, request, return_to, 0);
+        }
+        if self.config.login && request.arrival.is_form() {
+            return self.form(host, request, how);
         }
         Err(Refused::new(Refusal::Unauthenticated, self.remove_session(request)))
     }
@@ -77,6 +90,20 @@ impl Worker {
         return_to: LocalPath,
         attempts: u8,
     ) -> Result<Step, Refused> {
+        let begun = self.begin_login(host, request, return_to, attempts, false)?;
+        log::decision(host, Level::Info, request.arrival, "login_begins", "no session");
+        Ok(Step::Reply(Reply::redirect(&begun.location)?.with_cookies(begun.cookies)))
+    }
+
+    /// `form`: whether a form waits for its end.
+    pub(super) fn begin_login(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        return_to: LocalPath,
+        attempts: u8,
+        form: bool,
+    ) -> Result<Begun, Refused> {
         let (Some(cookies), Some(settings), Some(metadata)) =
             (&self.cookies, &self.config.session, self.provider.metadata())
         else {
@@ -85,6 +112,7 @@ impl Worker {
         let redirect_uri = request.origin.at(&self.config.endpoints.callback);
         let now = host.now();
         let attempt = attempt::begin(redirect_uri, return_to, attempts, now, host)?;
+        let attempt = Transaction { form, ..attempt };
         let asked = AuthorizationRequest {
             redirect_uri: &attempt.redirect_uri,
             state: attempt.state.expose(),
@@ -101,7 +129,6 @@ impl Worker {
         if self.live(host, request).is_none() {
             set.extend(self.remove_session(request));
         }
-        log::decision(host, Level::Info, request.arrival, "login_begins", "no session");
-        Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(set)))
+        Ok(Begun { location, cookies: set, state: attempt.state })
     }
 }

@@ -7,6 +7,8 @@
 //! | time passed | [`Worker::tick`] | the streams to resume |
 //! | another worker has news | [`Worker::woken`] | the streams to resume |
 //! | a stream that waited may go on | [`Worker::resume`] | one [`Step`] |
+//! | more of a body is there | [`Worker::body_grows`] | whether it is to be read now |
+//! | a body that was asked for is there | [`Worker::body`] | one [`Step`] |
 //! | a response with cookies comes back | [`Worker::still_holds`] | whether they are sent |
 //! | a stream is gone | [`Worker::gone`] | |
 //!
@@ -19,6 +21,7 @@ mod attempt;
 mod bearer;
 mod callback;
 mod errands;
+mod forms;
 mod forward;
 mod host;
 mod identity;
@@ -38,6 +41,7 @@ mod turns;
 mod wait;
 mod worker;
 
+pub use forms::FORM_LIMIT;
 pub use forward::{Authorization, Forward, Stamp};
 pub use host::{CallId, Expected, Host, Level, NoSharedData, NotSent, StreamId};
 pub use reply::Reply;
@@ -52,4 +56,7 @@ pub enum Step {
     Reply(Reply),
     /// The worker waits for a call; the stream is resumed by [`Worker::answered`] or [`Worker::tick`].
     Wait,
+    /// As `Wait`, for the request's body: [`Worker::body_grows`] and [`Worker::body`] are told
+    /// of it. Where the request has none, or all of it came before, it is handed over at once.
+    Read,
 }

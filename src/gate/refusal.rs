@@ -7,6 +7,7 @@ use crate::http::header::InvalidHeader;
 use crate::provider::TokenError;
 use crate::token::{Kind, Refusal as TokenRefusal};
 
+use super::forms::Unkept;
 use super::host::Level;
 
 /// Why a request is refused. `Display` is one sentence for the log and the answer.
@@ -15,6 +16,14 @@ pub(super) enum Refusal {
     /// No credentials (RFC 6750 section 3: no error code then).
     #[error("you are not signed in")]
     Unauthenticated,
+    /// A form without credentials, which is not kept.
+    #[error("you are not signed in, so the form was not sent on{why}")]
+    FormNotSent {
+        /// Why it is not kept.
+        why: Unkept,
+        /// Where to sign in, and come back to the form's own page.
+        login: String,
+    },
     /// The host that was asked is none of `origins`.
     #[error("this host name is not served here")]
     Misdirected,
@@ -146,7 +155,7 @@ impl Refusal {
     /// The status of the answer (the table in the configuration's reference).
     pub(super) const fn status(&self) -> u16 {
         match self {
-            Self::Unauthenticated | Self::NoBearer => 401,
+            Self::Unauthenticated | Self::FormNotSent { .. } | Self::NoBearer => 401,
             Self::Misdirected => 421,
             Self::Bearer(refusal) if refusal.insufficient_scope() => 403,
             Self::Bearer(_) => 401,
@@ -177,6 +186,7 @@ impl Refusal {
     pub(super) const fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",
+            Self::FormNotSent { .. } => "form_not_sent",
             Self::Misdirected => "misdirected",
             Self::AmbiguousPath => "ambiguous_path",
             Self::Denied => "denied",
@@ -208,7 +218,7 @@ impl Refusal {
     /// How much it matters to whoever runs the gate.
     pub(super) const fn level(&self) -> Level {
         match self {
-            Self::Unauthenticated => Level::Debug,
+            Self::Unauthenticated | Self::FormNotSent { why: Unkept::Off, .. } => Level::Debug,
             Self::SessionToken(_)
             | Self::LoginToken(_)
             | Self::ResponseIssuer(_)
@@ -237,6 +247,7 @@ impl Refusal {
     pub(super) const fn title(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "Sign in first",
+            Self::FormNotSent { .. } => "Nothing was sent on",
             Self::Misdirected => "Not served here",
             Self::AmbiguousPath | Self::Query(_) => "The address can not be read",
             Self::Nominated => "The Connection header was refused",
@@ -271,6 +282,12 @@ impl Refusal {
                 return Some(refusal.advice().to_string());
             }
             Self::Unauthenticated | Self::NoAttempt => "Sign in, then try again.",
+            Self::FormNotSent { why: Unkept::Elsewhere, .. } => {
+                "Sign in, open the page itself, and send the form from there."
+            }
+            Self::FormNotSent { .. } => {
+                "Sign in in another tab, then load this page again: the browser asks whether to send the form again."
+            }
             Self::CrossSite => "Open the page itself and try again from there.",
             Self::AmbiguousPath => {
                 "Write the address without encoded slashes, dot segments, double slashes or semicolons."
@@ -311,6 +328,7 @@ impl Refusal {
         matches!(
             self,
             Self::Unauthenticated
+                | Self::FormNotSent { .. }
                 | Self::NoAttempt
                 | Self::SessionToken(_)
                 | Self::LoginToken(_)

@@ -2,7 +2,8 @@
 //! programs, redirects. None is ever stored: `Cache-Control: no-store` on all of them.
 
 use crate::http::header::InvalidHeader;
-use crate::http::{HeaderName, HeaderValue, Response, SetCookie};
+use crate::http::{Fields, HeaderName, HeaderValue, LocalPath, Response, SetCookie};
+use crate::session::KeptForm;
 use crate::wire::Json;
 
 use super::page;
@@ -51,9 +52,30 @@ impl Reply {
 
     /// 200 with a page that leads to `location` at once.
     pub(super) fn hand_over(location: &str) -> Self {
-        let mut reply = Self::new(200, page::hand_over(location).into_bytes());
-        reply.add_page_headers();
+        Self::page(200, page::hand_over(location))
+    }
+
+    /// 401 with a page that leads to the provider, `location`, at once: a form is kept.
+    pub(super) fn form_is_kept(location: &str) -> Self {
+        let mut reply = Self::page(401, page::form_is_kept(location));
+        reply.add("www-authenticate", HeaderValue::from_static("Bearer"));
         reply
+    }
+
+    /// 200 with a form that was kept, for its sender to send. `back` leads on without it.
+    ///
+    /// With `no-referrer` browsers would send it with `Origin: null`, which looks like another
+    /// site's; the page's whole address, on the other hand, holds the code.
+    pub(super) fn form(form: &KeptForm, fields: &Fields, back: &LocalPath) -> Self {
+        let page = page::form(form.target().as_str(), fields, back.as_str());
+        let mut reply = Self::new(200, page.into_bytes());
+        reply.add_page_headers(page::FORM_POLICY, "strict-origin");
+        reply
+    }
+
+    /// 200 with a page that says that the form is not there any more.
+    pub(super) fn form_is_gone(back: &LocalPath) -> Self {
+        Self::page(200, page::form_is_gone(back.as_str()))
     }
 
     /// 200 with JSON.
@@ -73,15 +95,15 @@ impl Reply {
     pub(super) fn refused(refusal: &Refusal, arrival: &Arrival<'_>, login: Option<&str>) -> Self {
         let login = login.filter(|_| refusal.offers_login());
         let page = arrival.wants_page();
-        let body = if page { page::html(refusal, login) } else { problem(refusal, login) };
-        let mut reply = Self::new(refusal.status(), body.into_bytes());
-        if page {
-            reply.add_page_headers();
+        let mut reply = if page {
+            Self::page(refusal.status(), page::html(refusal, login))
         } else {
+            let mut reply = Self::new(refusal.status(), problem(refusal, login).into_bytes());
             let problem = HeaderValue::from_static("application/problem+json");
             reply.add("content-type", problem);
             reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
-        }
+            reply
+        };
         if let Some(challenge) = challenge(refusal) {
             reply.add("www-authenticate", challenge);
         }
@@ -97,6 +119,12 @@ impl Reply {
         reply
     }
 
+    fn page(status: u16, page: String) -> Self {
+        let mut reply = Self::new(status, page.into_bytes());
+        reply.add_page_headers(page::POLICY, "no-referrer");
+        reply
+    }
+
     fn new(status: u16, body: Vec<u8>) -> Self {
         let no_store =
             (HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
@@ -104,11 +132,11 @@ impl Reply {
         Self { response, cookies: Vec::new() }
     }
 
-    fn add_page_headers(&mut self) {
+    fn add_page_headers(&mut self, policy: &'static str, referrer: &'static str) {
         self.add("content-type", HeaderValue::from_static("text/html; charset=utf-8"));
         self.add("x-content-type-options", HeaderValue::from_static("nosniff"));
-        self.add("content-security-policy", HeaderValue::from_static(page::POLICY));
-        self.add("referrer-policy", HeaderValue::from_static("no-referrer"));
+        self.add("content-security-policy", HeaderValue::from_static(policy));
+        self.add("referrer-policy", HeaderValue::from_static(referrer));
     }
 
     fn add(&mut self, name: &'static str, value: HeaderValue) {
@@ -119,7 +147,7 @@ impl Reply {
 /// `WWW-Authenticate` (RFC 6750 section 3): without credentials no error code.
 fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
     let (error, description) = match refusal {
-        Refusal::Unauthenticated | Refusal::NoBearer => {
+        Refusal::Unauthenticated | Refusal::FormNotSent { .. } | Refusal::NoBearer => {
             return Some(HeaderValue::from_static("Bearer"));
         }
         Refusal::Bearer(_) | Refusal::BearerMalformed(_) => (refusal.code(), refusal.to_string()),

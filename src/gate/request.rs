@@ -123,6 +123,11 @@ impl<'a> Arrival<'a> {
             && self.sec_fetch_mode.is_some_and(|mode| mode != b"navigate")
     }
 
+    /// Whether a person sent a form and looks at the answer.
+    pub(super) fn is_form(&self) -> bool {
+        self.method == b"POST" && self.wants_page()
+    }
+
     /// Whether a person looks at the answer, whatever the method: a form's POST too.
     pub(super) fn wants_page(&self) -> bool {
         navigation::kind(&FetchMetadata { method: b"GET", ..self.metadata() }) == Kind::PageLoad
@@ -132,6 +137,8 @@ impl<'a> Arrival<'a> {
 /// A request on its way through the gate.
 pub(super) struct Request<'a> {
     pub(super) stream: StreamId,
+    /// For what is asked of few requests only.
+    pub(super) head: &'a Head<'a>,
     pub(super) arrival: &'a Arrival<'a>,
     pub(super) origin: Origin,
     pub(super) jar: Jar<'a>,

@@ -3,9 +3,11 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::session::KeptForm;
 use crate::wire::Timestamp;
 
 use super::Step;
+use super::forms::{self, Unkept};
 use super::host::{Host, StreamId};
 use super::refusal::Refusal;
 use super::request::Request;
@@ -26,6 +28,8 @@ pub(super) enum Waiting {
     Turn(TurnId),
     /// The next tick: the configuration has changed, and it is decided anew.
     Anew,
+    /// Its own body, and what was in it.
+    Form { since: Timestamp, read: Option<Result<KeptForm, Unkept>> },
 }
 
 /// A stream that waits.
@@ -56,6 +60,21 @@ impl Waiters {
     pub(super) fn take_over(&mut self, old: Self) {
         let anew = |waiter: Waiter| Waiter { waiting: Waiting::Anew, ..waiter };
         self.0.extend(old.0.into_iter().map(|(stream, waiter)| (stream, anew(waiter))));
+    }
+
+    /// What the stream waits for, if it does.
+    pub(super) fn of(&mut self, stream: StreamId) -> Option<&mut Waiting> {
+        self.0.get_mut(&stream).map(|waiter| &mut waiter.waiting)
+    }
+
+    /// The streams whose bodies did not come in time.
+    pub(super) fn late_bodies(&mut self, now: Timestamp, patience: Duration) -> Vec<StreamId> {
+        let late = |waiter: &mut Waiter| match &mut waiter.waiting {
+            Waiting::Form { since, .. } => forms::is_late(since, now, patience),
+            _ => false,
+        };
+        let waiters = self.0.iter_mut();
+        waiters.filter_map(|(stream, waiter)| late(waiter).then_some(*stream)).collect()
     }
 
     /// The streams that wait for something of the kind that `which` says.

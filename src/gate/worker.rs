@@ -9,6 +9,7 @@ use crate::policy::Rules;
 use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
 
+use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
 use super::refusal::{Refusal, Refused};
@@ -47,6 +48,7 @@ pub struct Worker {
     pub(super) waiters: Waiters,
     pub(super) turns: Turns,
     pub(super) cells: Cells,
+    pub(super) forms: Forms,
 }
 
 impl Worker {
@@ -56,7 +58,7 @@ impl Worker {
         Self {
             provider: Provider::new(&config.provider, config.login),
             rules: Rules::new(&config.rules),
-            cookies: config.session.as_ref().map(Cookies::new),
+            cookies: cookies(&config),
             sessions: Cache::new(SESSIONS_BYTES),
             bearers: Cache::new(BEARERS_BYTES),
             bearers_generation: 0,
@@ -64,6 +66,7 @@ impl Worker {
             waiters: Waiters::default(),
             turns: Turns::default(),
             cells: Cells::new(&config),
+            forms: Forms::default(),
             config,
         }
     }
@@ -94,7 +97,7 @@ impl Worker {
             Err(refusal) => return misdirected(host, &refusal, &arrival),
         };
         let jar = self.jar(&arrival);
-        let request = Request { stream, arrival: &arrival, origin, jar, waiting_since: None };
+        let request = Request { stream, head, arrival: &arrival, origin, jar, waiting_since: None };
         let decided = self.decide(host, &request);
         self.step(host, &request, decided)
     }
@@ -111,11 +114,12 @@ impl Worker {
         let jar = self.jar(&arrival);
         let waiter = self.waiters.take(stream);
         let waiting_since = waiter.as_ref().map(|waiter| waiter.since);
-        let request = Request { stream, arrival: &arrival, origin, jar, waiting_since };
+        let request = Request { stream, head, arrival: &arrival, origin, jar, waiting_since };
         let decided = match waiter.map(|waiter| waiter.waiting) {
             Some(Waiting::Provider | Waiting::Keys | Waiting::Turn(_) | Waiting::Anew) => {
                 self.decide(host, &request)
             }
+            Some(Waiting::Form { read, .. }) => self.form_read(host, &request, read),
             None => Err(Refusal::ProviderUnavailable.into()),
         };
         self.step(host, &request, decided)
@@ -155,6 +159,7 @@ impl Worker {
         // whom the host could not resume when it was time.
         streams.extend(self.waiters.those(|waiting| self.is_settled(waiting)));
         streams.extend(self.waiters.overdue(now, self.patience()));
+        streams.extend(self.waiters.late_bodies(now, self.body_patience()));
         streams.sort_unstable();
         streams.dedup();
         streams
@@ -264,7 +269,7 @@ impl Worker {
         streams.extend(self.waiters.those(|waiting| match waiting {
             Waiting::Provider => ready,
             Waiting::Keys => fetch == Fetch::Keys,
-            Waiting::Turn(_) | Waiting::Anew => false,
+            Waiting::Turn(_) | Waiting::Form { .. } | Waiting::Anew => false,
         }));
         streams
     }
@@ -286,9 +291,18 @@ impl Worker {
             Waiting::Turn(id) => !self.turns.get(id).is_some_and(Turn::under_way),
             Waiting::Provider => self.provider.ready(),
             Waiting::Anew => true,
-            Waiting::Keys => false,
+            Waiting::Keys | Waiting::Form { .. } => false,
         }
     }
+}
+
+/// How cookies are read and written, where there are any.
+fn cookies(config: &Config) -> Option<Cookies> {
+    let cookies = Cookies::new(config.session.as_ref()?);
+    Some(match config.preserve_post {
+        true => cookies.with_forms(&config.endpoints.callback),
+        false => cookies,
+    })
 }
 
 /// Answered before anything else of the request is believed.

@@ -1,5 +1,6 @@
 //! Cookies: reading a request's, taking ours out, writing `Set-Cookie` (RFC 6265, 6265bis).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Duration;
 
@@ -146,8 +147,8 @@ impl SameSite {
     }
 }
 
-/// One `Set-Cookie`. Always `HttpOnly` and `Path=/`, never with a `Domain`: sent to this
-/// host only, and unseen by scripts.
+/// One `Set-Cookie`. Always `HttpOnly`, never with a `Domain`: sent to this host only, and
+/// unseen by scripts.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SetCookie {
     /// The name as sent, prefix included.
@@ -156,6 +157,8 @@ pub struct SetCookie {
     pub value: String,
     /// Whether browsers send it over TLS only; a name with `__Host-` requires that.
     pub secure: bool,
+    /// Which paths it is sent to, this one and all below; `/` where the name has `__Host-`.
+    pub path: Cow<'static, str>,
     /// Which requests from other sites bring it along.
     pub same_site: SameSite,
     /// How long it lives; `None`: until the browser ends, zero: it is deleted.
@@ -171,6 +174,7 @@ impl SetCookie {
             name: self.name.clone(),
             value: String::new(),
             secure: self.secure,
+            path: self.path.clone(),
             same_site: self.same_site,
             max_age: Some(Duration::ZERO),
         }
@@ -187,7 +191,11 @@ impl SetCookie {
         {
             return Err(InvalidHeader::CookieByte { byte, at });
         }
-        let mut text = format!("{}={}; Path=/", self.name, self.value);
+        // RFC 6265 section 4.1.1: a path ends at a semicolon.
+        if let Some((at, byte)) = self.path.bytes().enumerate().find(|(_, byte)| *byte == b';') {
+            return Err(InvalidHeader::CookieByte { byte, at });
+        }
+        let mut text = format!("{}={}; Path={}", self.name, self.value, self.path);
         match self.max_age.map(|age| age.as_secs()) {
             None => {}
             // Below a second is over at once; `Expires` is for what does not know Max-Age.

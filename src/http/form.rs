@@ -35,7 +35,7 @@ pub fn component(text: &str) -> String {
     encoded
 }
 
-fn push(out: &mut String, text: &str) {
+pub(super) fn push(out: &mut String, text: &str) {
     const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
     let digit = |value: u8| DIGITS.get(usize::from(value)).map_or('0', |byte| char::from(*byte));
     for byte in text.bytes() {
@@ -128,7 +128,7 @@ impl fmt::Debug for Form {
     }
 }
 
-fn decode(text: &[u8]) -> Result<String, FormError> {
+pub(super) fn decode(text: &[u8]) -> Result<String, FormError> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut rest = text;
     loop {

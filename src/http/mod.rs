@@ -2,11 +2,12 @@
 //!
 //! What can be written with these types is well formed: a [`HeaderValue`] holds no line
 //! break, a [`LocalPath`] leads to no other origin, a [`Form`] gives a parameter only
-//! where it stands once. RFC 9110 (fields), RFC 6265 and 6265bis (cookies), RFC 6454
+//! where it stands once, and [`Fields`] go back as they came. RFC 9110 (fields), RFC 6265 and 6265bis (cookies), RFC 6454
 //! (origins), RFC 3986 and the WHATWG URL Standard (URLs, forms).
 
 mod bytes;
 pub mod cookie;
+pub mod fields;
 pub mod form;
 pub mod head;
 pub mod header;
@@ -15,6 +16,7 @@ pub mod response;
 pub mod url;
 
 pub use cookie::{SameSite, SetCookie};
+pub use fields::Fields;
 pub use form::{Form, FormError};
 pub use head::Head;
 pub use header::{FoldedName, HeaderName, HeaderValue, InvalidHeader};

@@ -72,14 +72,25 @@ pub fn cross_site_unsafe(request: &FetchMetadata<'_>, own: &Origin) -> bool {
     if safe && request.upgrade.is_none() {
         return false;
     }
-    let is_own = |origin: &[u8]| {
-        std::str::from_utf8(origin).is_ok_and(|text| Origin::parse(text).as_ref() == Ok(own))
-    };
     match (request.sec_fetch_site, request.origin) {
         (Some(b"same-origin" | b"none"), _) | (None, None) => false,
-        (Some(b"same-site") | None, Some(origin)) => !is_own(origin),
+        (Some(b"same-site") | None, Some(origin)) => !is_own(origin, own),
         (Some(_), _) => true,
     }
+}
+
+/// Whether the browser says that a page of this very origin sent the request. Not the
+/// contrary of the above: who says nothing of it is no page of ours.
+#[must_use]
+pub fn same_origin(request: &FetchMetadata<'_>, own: &Origin) -> bool {
+    match (request.sec_fetch_site, request.origin) {
+        (Some(site), _) => site == b"same-origin",
+        (None, origin) => origin.is_some_and(|origin| is_own(origin, own)),
+    }
+}
+
+fn is_own(origin: &[u8], own: &Origin) -> bool {
+    std::str::from_utf8(origin).is_ok_and(|text| Origin::parse(text).as_ref() == Ok(own))
 }
 
 #[cfg(test)]

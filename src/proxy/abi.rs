@@ -30,11 +30,17 @@ pub(super) enum Action {
 /// A C truth value.
 #[derive(Debug, Clone, Copy)]
 #[repr(transparent)]
-pub(super) struct Bool(#[allow(dead_code, reason = "read by the host")] u32);
+pub(super) struct Bool(u32);
 
 impl From<bool> for Bool {
     fn from(value: bool) -> Self {
         Self(u32::from(value))
+    }
+}
+
+impl From<Bool> for bool {
+    fn from(value: Bool) -> Self {
+        value.0 != 0
     }
 }
 
@@ -58,6 +64,7 @@ pub(super) enum Map {
 #[derive(Debug, Clone, Copy)]
 #[repr(u32)]
 pub(super) enum Buffer {
+    RequestBody = 0,
     CallResponseBody = 4,
     PluginConfiguration = 7,
 }

@@ -24,7 +24,7 @@ pub(super) enum Moment {
 /// Carries a step out. Without one (the host or a bug of ours kept it from being made) the
 /// request is answered 503: nothing passes undecided.
 pub(super) fn carry_out(step: Option<Step>, undecided: Undecided, moment: Moment) -> Action {
-    if matches!(step, Some(Step::Wait)) {
+    if matches!(step, Some(Step::Wait | Step::Read)) {
         vm::with(|vm| vm.waits(&undecided));
         return Action::Pause;
     }
@@ -46,7 +46,7 @@ pub(super) fn carry_out(step: Option<Step>, undecided: Undecided, moment: Moment
             Err(_) => unavailable(stream, UNCHANGED),
         },
         Some(Step::Reply(reply)) => respond(&reply, stream),
-        Some(Step::Wait) | None => unavailable(stream, UNDECIDED),
+        Some(Step::Wait | Step::Read) | None => unavailable(stream, UNDECIDED),
     }
 }
 

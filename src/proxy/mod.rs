@@ -79,14 +79,14 @@ extern "C" fn proxy_on_http_call_response(
 
 /// A request's head is there.
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_headers(context: u32, _count: usize, _end: Bool) -> Action {
-    stream::request(context)
+extern "C" fn proxy_on_request_headers(context: u32, _count: usize, end: Bool) -> Action {
+    stream::request(context, end.into())
 }
 
 /// A piece of a request's body is there.
 #[unsafe(no_mangle)]
-extern "C" fn proxy_on_request_body(context: u32, _size: usize, _end: Bool) -> Action {
-    stream::more(context)
+extern "C" fn proxy_on_request_body(context: u32, size: usize, end: Bool) -> Action {
+    stream::body(context, size, end.into())
 }
 
 /// A request's trailers are there.

@@ -1,25 +1,81 @@
 //! Events of one request: it arrives, it may go on, its response comes back.
 
-use crate::gate::{Host, Step, StreamId, Worker};
+use crate::gate::{FORM_LIMIT, Host, Step, StreamId, Worker};
 use crate::http::Head;
 
-use super::abi::{self, Action, Map};
+use super::abi::{self, Action, Buffer, Map};
 use super::carry_out::{self, Moment};
 use super::vm::{self, Fate, Undecided};
 use super::{change, map};
 
-/// A request's head is there.
-pub(super) fn request(stream: u32) -> Action {
+/// A request's head is there; `ends`: and nothing else comes.
+pub(super) fn request(stream: u32, ends: bool) -> Action {
     // A host that tells of a head twice gets the same answer.
-    let Some(undecided) = undecided(stream) else { return more(stream) };
-    decide(undecided, Moment::Arriving, |worker, host, head| {
-        worker.arrive(host, StreamId(stream), head)
-    })
+    let Some(mut undecided) = undecided(stream) else { return more(stream) };
+    let step =
+        decide(&mut undecided, |worker, host, head| worker.arrive(host, StreamId(stream), head));
+    if ends && matches!(step, Some(Step::Wait | Step::Read)) {
+        vm::with(|vm| vm.body_ends(stream, 0));
+    }
+    let step = read(step, &mut undecided);
+    carry_out::carry_out(step, undecided, Moment::Arriving)
+}
+
+/// More of a request's body is there, `size` bytes by now.
+pub(super) fn body(stream: u32, size: usize, ends: bool) -> Action {
+    let action = more(stream);
+    if action == Action::Pause {
+        grows(stream, size, ends);
+    }
+    action
+}
+
+/// A body that may be awaited: it is handed over once all of it is there, or too much.
+fn grows(stream: u32, size: usize, ends: bool) {
+    let due = vm::with(|vm| {
+        if ends {
+            vm.body_ends(stream, size);
+        }
+        vm.of_stream(stream, |worker, _| worker.body_grows(StreamId(stream), size, ends))
+    });
+    if due.flatten().unwrap_or(false)
+        && let Some(mut undecided) = undecided(stream)
+    {
+        let step = hand_over(&mut undecided, size);
+        carry_out::carry_out(step, undecided, Moment::Waiting);
+    }
+}
+
+/// Where a step asks for the body, and all of it is there already, the step that comes of it.
+fn read(step: Option<Step>, undecided: &mut Undecided) -> Option<Step> {
+    if !matches!(step, Some(Step::Read)) {
+        return step;
+    }
+    match vm::with(|vm| vm.whole_body(undecided.stream())).flatten() {
+        Some(size) => hand_over(undecided, size),
+        None => step,
+    }
+}
+
+/// Hands over a body of `size` bytes, or the beginning of one that is too long. One that the
+/// host does not give is never taken for an empty one: then the request goes on waiting.
+fn hand_over(undecided: &mut Undecided, size: usize) -> Option<Step> {
+    let limit = size.min(FORM_LIMIT.saturating_add(1));
+    let bytes = match limit {
+        0 => None,
+        _ => abi::buffer(Buffer::RequestBody, limit).ok(),
+    };
+    let body = bytes.as_ref().map(abi::HostBytes::as_slice).unwrap_or_default();
+    if body.len() != limit {
+        return Some(Step::Read);
+    }
+    let id = StreamId(undecided.stream());
+    decide(undecided, |worker, host, head| worker.body(host, id, head, body))
 }
 
 /// More of a request is there. While it waits nothing of it moves: there is a mode of
 /// Envoy's (`allow_on_headers_stop_iteration`) in which a body would take the head along.
-pub(super) fn more(stream: u32) -> Action {
+fn more(stream: u32) -> Action {
     match fate(stream) {
         Some(Fate::Open) => Action::Continue,
         Some(Fate::Undecided | Fate::Over) | None => Action::Pause,
@@ -46,13 +102,14 @@ fn cleaned(stream: u32) -> Option<()> {
 
 /// A request that waited may go on; calls to the host are about it already.
 pub(super) fn resume(stream: u32) {
-    let Some(undecided) = undecided(stream) else {
+    let Some(mut undecided) = undecided(stream) else {
         vm::with(|vm| vm.forget_waiter(stream));
         return;
     };
-    decide(undecided, Moment::Waiting, |worker, host, head| {
-        worker.resume(host, StreamId(stream), head)
-    });
+    let step =
+        decide(&mut undecided, |worker, host, head| worker.resume(host, StreamId(stream), head));
+    let step = read(step, &mut undecided);
+    carry_out::carry_out(step, undecided, Moment::Waiting);
 }
 
 fn undecided(stream: u32) -> Option<Undecided> {
@@ -63,20 +120,15 @@ fn fate(stream: u32) -> Option<Fate> {
     vm::with(|vm| vm.fate(stream)).flatten()
 }
 
-/// Walks the head of the current request in place, and does what the worker decides. Without
-/// a decision, for whatever went wrong, nothing is forwarded.
+/// Walks the head of the current request in place, for the worker to decide. `None` for
+/// whatever went wrong: what is not decided is not forwarded.
 fn decide(
-    mut undecided: Undecided,
-    moment: Moment,
+    undecided: &mut Undecided,
     decide: impl FnOnce(&mut Worker, &mut dyn Host, &Head<'_>) -> Step,
-) -> Action {
-    let bytes = abi::pairs(Map::Request).ok();
-    let head = bytes.as_ref().and_then(|bytes| map::read(bytes.as_slice()));
-    let step = head.and_then(|head| {
-        vm::with(|vm| vm.decide(&mut undecided, |worker, host| decide(worker, host, &head)))
-            .flatten()
-    });
-    carry_out::carry_out(step, undecided, moment)
+) -> Option<Step> {
+    let bytes = abi::pairs(Map::Request).ok()?;
+    let head = map::read(bytes.as_slice())?;
+    vm::with(|vm| vm.decide(undecided, |worker, host| decide(worker, host, &head))).flatten()
 }
 
 /// A response's head is there: our cookies go with it, on answers of ours too. That way

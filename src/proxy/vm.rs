@@ -39,6 +39,8 @@ pub(super) enum Fate {
 struct Stream {
     plugin: u32,
     fate: Fate,
+    /// Of a stream that waits: all of its body is there, so many bytes.
+    body: Option<usize>,
     /// For the response: cookies of ours, and what they hold.
     cookies: Vec<HeaderValue>,
     stamp: Option<Stamp>,
@@ -46,7 +48,7 @@ struct Stream {
 
 impl Stream {
     const fn new(plugin: u32) -> Self {
-        Self { plugin, fate: Fate::Undecided, cookies: Vec::new(), stamp: None }
+        Self { plugin, fate: Fate::Undecided, body: None, cookies: Vec::new(), stamp: None }
     }
 }
 
@@ -145,7 +147,8 @@ impl Vm {
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<T> {
         let (decided, host) = self.run(undecided.plugin, undecided.stream, action)?;
-        (undecided.astray, undecided.erasing) = (host.astray, host.erasing);
+        undecided.astray |= host.astray;
+        undecided.erasing = host.erasing;
         Some(decided)
     }
 
@@ -234,6 +237,18 @@ impl Vm {
         if let Some(plugin) = self.plugins.get_mut(&plugin) {
             plugin.log_level = abi::log_level();
         }
+    }
+
+    /// All of the body of a stream that waits is there.
+    pub(super) fn body_ends(&mut self, stream: u32, size: usize) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
+            stream.body = Some(size);
+        }
+    }
+
+    /// How large the body of a stream that waits is, where all of it is there.
+    pub(super) fn whole_body(&self, stream: u32) -> Option<usize> {
+        self.streams.get(&stream)?.body
     }
 
     /// Keeps cookies for the stream's response.

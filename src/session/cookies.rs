@@ -5,11 +5,13 @@
 //! <name>.1 .. <name>.99       its further pieces (16 at most are ever written)
 //! <name>.login.<10 chars>     a login in progress; base64url(SHA-256(state)), cut
 //! ```
+//! and a form's, where forms are kept: see [`super::form`].
 //!
 //! `<name>` has `__Host-` in front of it unless the operator works without TLS: such a
 //! cookie can be set by this host alone, over TLS, for all paths (6265bis section 4.1.3).
 
 use super::chunks::{self, Joined};
+use super::form::FormCookie;
 use super::jar::Jar;
 use super::live::Session;
 use super::sealed;
@@ -60,13 +62,17 @@ impl From<NoEntropy> for WriteError {
 enum Shape<'a> {
     Piece(usize),
     Login(&'a str),
+    Form(usize),
 }
 
 /// Reads and writes the gate's cookies.
 #[derive(Debug, Clone)]
 pub struct Cookies {
     pub(super) name: String,
-    secure: bool,
+    /// What the names of all that is ours begin with.
+    prefix: String,
+    pub(super) form: Option<FormCookie>,
+    pub(super) secure: bool,
     same_site: SameSite,
     max_count: usize,
 }
@@ -78,14 +84,24 @@ impl Cookies {
         let cookie = &session.cookie;
         Self {
             name: cookie.name.clone(),
+            prefix: cookie.name.clone(),
+            form: None,
             secure: cookie.secure,
             same_site: cookie.same_site,
             max_count: cookie.max_count.clamp(1, chunks::MAX_PIECES),
         }
     }
 
-    /// Whether a cookie of this name is ours: a piece of a session, or a login in
-    /// progress. Exact shapes only; asked of every cookie of every request, so most are
+    /// The same, and forms are kept, in cookies that are sent to `callback` alone.
+    #[must_use]
+    pub fn with_forms(mut self, callback: &str) -> Self {
+        let (form, prefix) = FormCookie::new(&self.name, callback);
+        (self.form, self.prefix) = (Some(form), prefix);
+        self
+    }
+
+    /// Whether a cookie of this name is ours: a piece of a session, a login in progress, or
+    /// a piece of a form. Exact shapes only; asked of every cookie of every request, so most are
     /// refused by their length or their first bytes.
     #[must_use]
     pub fn is_ours(&self, name: &[u8]) -> bool {
@@ -93,23 +109,25 @@ impl Cookies {
     }
 
     fn shape<'n>(&self, name: &'n [u8]) -> Option<Shape<'n>> {
-        match name.strip_prefix(self.name.as_bytes())? {
-            [] => Some(Shape::Piece(0)),
-            [b'.', rest @ ..] => {
+        let of_login = match name.strip_prefix(self.name.as_bytes()) {
+            Some([]) => Some(Shape::Piece(0)),
+            Some([b'.', rest @ ..]) => {
                 chunks::decimal(rest).map(Shape::Piece).or_else(|| suffix(rest).map(Shape::Login))
             }
             _ => None,
-        }
+        };
+        of_login.or_else(|| self.form.as_ref()?.piece(name).map(Shape::Form))
     }
 
     /// Sorts a request's `Cookie` lines in one walk: what is ours, and what is not. Only
     /// names are looked at: a value may hold whatever it likes.
     pub fn collect<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Jar<'a> {
         let mut jar = Jar::default();
-        jar.others = cookie::sort_out(lines, self.name.as_bytes(), |name, value| {
+        jar.others = cookie::sort_out(lines, self.prefix.as_bytes(), |name, value| {
             match self.shape(name) {
                 Some(Shape::Piece(index)) => jar.add_piece(index, value),
                 Some(Shape::Login(suffix)) => jar.add_login(suffix, value),
+                Some(Shape::Form(index)) => jar.add_form_piece(index, value),
                 None => return false,
             }
             true
@@ -194,6 +212,7 @@ impl Cookies {
             name: chunks::name(&self.name, index),
             value,
             secure: self.secure,
+            path: "/".into(),
             same_site: self.same_site,
             max_age: None,
         }
@@ -207,6 +226,7 @@ impl Cookies {
             name: self.login_name(suffix),
             value,
             secure: self.secure,
+            path: "/".into(),
             same_site: SameSite::Lax,
             max_age: Some(super::LOGIN_LIFETIME),
         }

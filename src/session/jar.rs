@@ -1,6 +1,6 @@
 //! What a request brought: ours, in bounds, and the rest.
 
-use super::chunks::Pieces;
+use super::chunks::{MAX_PIECES, Pieces};
 use crate::http::cookie::{Others, Rest};
 
 /// Login cookies that are looked at; five is what a browser should hold.
@@ -19,6 +19,8 @@ pub struct Jar<'a> {
     /// Pieces and login cookies beyond the bounds: only ever removed.
     pub(super) excess_pieces: Vec<usize>,
     pub(super) excess_logins: Vec<&'a str>,
+    /// Pieces of a form, by their index; at the callback only, so no room is kept for them.
+    pub(super) form: Vec<(usize, &'a [u8])>,
     pub(super) others: Others<'a>,
     duplicates: bool,
 }
@@ -51,6 +53,14 @@ impl<'a> Jar<'a> {
             None if self.excess_pieces.contains(&index) => self.duplicates = true,
             None if self.excess_pieces.len() < MAX_EXCESS => self.excess_pieces.push(index),
             None => {}
+        }
+    }
+
+    pub(super) fn add_form_piece(&mut self, index: usize, value: &'a [u8]) {
+        if self.form.iter().any(|(other, _)| *other == index) {
+            self.duplicates = true;
+        } else if index < MAX_PIECES {
+            self.form.push((index, value));
         }
     }
 

@@ -8,12 +8,14 @@
 //!
 //! - [`Session`]: the tokens of a person who is logged in, and for how long.
 //! - [`Transaction`]: one attempt to log in, from the redirect to the callback.
-//! - [`Cookies`] reads both from a request's [`Jar`] and writes the `Set-Cookie`s.
+//! - [`KeptForm`]: what a person had sent when the session was over.
+//! - [`Cookies`] reads them from a request's [`Jar`] and writes the `Set-Cookie`s.
 //! - [`Cache`]: what a cookie opened to a moment ago.
 
 pub mod cache;
 mod chunks;
 mod cookies;
+mod form;
 mod handover;
 mod jar;
 mod live;
@@ -27,6 +29,7 @@ mod tests;
 pub use cache::Cache;
 pub use chunks::Joined;
 pub use cookies::{Cookies, WriteError};
+pub use form::KeptForm;
 pub use jar::Jar;
 pub use live::{Ended, Session};
 pub use transaction::{LOGIN_LIFETIME, MAX_LOGINS, Transaction};

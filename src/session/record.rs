@@ -192,6 +192,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Whether nothing follows.
+    pub(super) const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Nothing may follow.
     pub(super) fn end(self) -> Option<()> {
         self.0.is_empty().then_some(())

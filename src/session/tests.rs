@@ -7,6 +7,7 @@
 )]
 
 mod browser;
+mod forms;
 mod hostile;
 mod logins;
 mod sessions;

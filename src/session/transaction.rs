@@ -28,6 +28,9 @@ pub const LOGIN_LIFETIME: Duration = Duration::from_secs(600);
 /// Each is a cookie on every request, and too many lock their owner out (431).
 pub const MAX_LOGINS: usize = 5;
 
+/// In a record: a form waits for this login.
+const FORM: u8 = 1;
+
 /// How far ahead of this worker's clock another worker's may be.
 const CLOCKS_APART: Duration = Duration::from_secs(300);
 
@@ -49,6 +52,8 @@ pub struct Transaction {
     pub created: Timestamp,
     /// How many attempts came before it without an end, to notice a loop.
     pub attempts: u8,
+    /// Whether a form waits in the browser for it to end: see [`KeptForm`](super::KeptForm).
+    pub form: bool,
 }
 
 impl Transaction {
@@ -65,6 +70,10 @@ impl Transaction {
         for text in texts {
             record.bytes(text.as_bytes());
         }
+        // Last, and only where there is one: the rest reads as it always did.
+        if self.form {
+            record.byte(FORM);
+        }
         record.finish()
     }
 
@@ -76,8 +85,9 @@ impl Transaction {
         let (state, nonce, verifier) = (secret()?, secret()?, secret()?);
         let return_to = LocalPath::parse(record.bytes()?)?;
         let redirect_uri = record.string()?.to_owned();
+        let form = !record.is_empty() && record.byte()? == FORM;
         record.end()?;
-        Some(Self { state, nonce, verifier, return_to, redirect_uri, created, attempts })
+        Some(Self { state, nonce, verifier, return_to, redirect_uri, created, attempts, form })
     }
 
     /// One that lies ahead was noted by a clock that was wrong, or this one is: then

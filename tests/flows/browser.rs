@@ -42,6 +42,8 @@ impl Request {
 #[derive(Debug, Clone)]
 pub(crate) struct Cookie {
     pub(crate) value: String,
+    /// The one path that it is sent to; all, where there is none.
+    pub(crate) path: Option<String>,
 }
 
 /// Its jar is open to tests: cookies can be stolen, planted and put back.
@@ -69,14 +71,22 @@ impl Browser {
 
     fn request(&self, method: &str, path: &str) -> Request {
         let request = Request::new(method, path);
-        let line = self.line();
+        let line = self.line_for(path);
         if line.is_empty() { request } else { request.and("cookie", line) }
     }
 
-    /// The `Cookie` line.
+    /// The `Cookie` line of most requests.
     pub(crate) fn line(&self) -> String {
+        self.line_for("/")
+    }
+
+    fn line_for(&self, target: &str) -> String {
+        let asked = target.split('?').next();
+        let sent = |(_, cookie): &(&String, &Cookie)| {
+            cookie.path.is_none() || cookie.path.as_deref() == asked
+        };
         let pair = |(name, cookie): (&String, &Cookie)| format!("{name}={}", cookie.value);
-        self.jar.iter().map(pair).collect::<Vec<_>>().join("; ")
+        self.jar.iter().filter(sent).map(pair).collect::<Vec<_>>().join("; ")
     }
 
     /// Takes `Set-Cookie`s as a browser does: what breaks a rule fails the test.
@@ -86,8 +96,10 @@ impl Browser {
             let (name, value) = parts.next().unwrap().split_once('=').unwrap();
             let attributes: Vec<&str> = parts.collect();
             let has = |attribute: &str| attributes.contains(&attribute);
-            assert!(name.starts_with("__Host-"), "{name}");
-            assert!(has("Secure") && has("HttpOnly") && has("Path=/"), "{attributes:?}");
+            let path = attributes.iter().find_map(|text| text.strip_prefix("Path="));
+            assert!(name.starts_with("__Host-") || name.starts_with("__Secure-"), "{name}");
+            assert!(path == Some("/") || name.starts_with("__Secure-"), "{line}");
+            assert!(has("Secure") && has("HttpOnly"), "{attributes:?}");
             assert!(!attributes.iter().any(|attribute| attribute.starts_with("Domain")));
             assert!(name.len() + value.len() <= 4096, "browsers drop such a cookie");
             let same_site = attributes.iter().find_map(|text| text.strip_prefix("SameSite="));
@@ -96,15 +108,32 @@ impl Browser {
             if max_age == Some("0") {
                 self.jar.remove(name);
             } else {
-                self.jar.insert(name.to_owned(), Cookie { value: value.to_owned() });
+                let path = path.filter(|path| *path != "/").map(str::to_owned);
+                self.jar.insert(name.to_owned(), Cookie { value: value.to_owned(), path });
             }
         }
     }
 
+    /// Posts a form of a page of the same origin.
+    pub(crate) fn form(&self, path: &str) -> Request {
+        self.request("POST", path)
+            .and("accept", "text/html,application/xhtml+xml;q=0.9,*/*;q=0.8")
+            .and("content-type", "application/x-www-form-urlencoded")
+            .and("origin", "https://app.example")
+            .and("referer", "https://app.example/orders/new?step=2")
+            .and("sec-fetch-mode", "navigate")
+            .and("sec-fetch-site", "same-origin")
+    }
+
     /// Names of cookies that hold a session.
     pub(crate) fn session(&self) -> Vec<&str> {
-        let is_login = |name: &&str| name.contains(".login.");
-        self.jar.keys().map(String::as_str).filter(|name| !is_login(name)).collect()
+        let other = |name: &&str| name.contains(".login.") || name.contains(".form");
+        self.jar.keys().map(String::as_str).filter(|name| !other(name)).collect()
+    }
+
+    /// Names of cookies that hold a form.
+    pub(crate) fn forms(&self) -> Vec<&str> {
+        self.jar.keys().map(String::as_str).filter(|name| name.contains(".form")).collect()
     }
 
     /// Names of cookies that hold a login in progress.

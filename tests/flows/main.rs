@@ -13,6 +13,8 @@
 mod bearer;
 mod browser;
 mod clock;
+mod forms;
+mod forms_kept;
 mod hops;
 mod host;
 mod keys;

@@ -83,7 +83,7 @@ fn a_form_that_is_refused_gets_a_page_for_its_sender() {
         (answer.status, answer.header("content-type")),
         (401, Some("text/html; charset=utf-8"))
     );
-    assert!(answer.body.contains("href=\"/oauth2/login\""));
+    assert!(answer.body.contains("href=\"/oauth2/login?return_to=%2F\""));
 }
 
 #[test]

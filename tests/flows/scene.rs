@@ -313,11 +313,11 @@ impl Scene {
         }
     }
 
-    fn carry_out(&mut self, stream: StreamId, step: Step) {
+    pub(crate) fn carry_out(&mut self, stream: StreamId, step: Step) {
         self.printed.push(format!("{step:?}"));
         let request = &self.streams[&stream].head;
         let outcome = match step {
-            Step::Wait => return,
+            Step::Wait | Step::Read => return,
             Step::Forward(forward) => {
                 let upstream = upstream(request, &forward);
                 self.upstreams.push(upstream.clone());
@@ -342,7 +342,7 @@ impl Drop for Scene {
     }
 }
 
-fn head(request: &Request) -> Head<'_> {
+pub(crate) fn head(request: &Request) -> Head<'_> {
     Head::new(request.0.iter().map(|(name, value)| (&name[..], &value[..])).collect())
 }
 

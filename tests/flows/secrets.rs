@@ -23,14 +23,15 @@ pub(crate) fn none_is_told(scene: &Scene) {
         quiet("a debug text", printed, &|_| false);
     }
     for answer in &scene.answers {
-        quiet("an answer", &answer.body, &|_| false);
+        // A page may lead to the provider as a header does.
+        let (body, links) = without_links_to_provider(&answer.body);
+        quiet("an answer", &body, &|_| false);
+        for link in &links {
+            quiet("a link", link, &|secret| tells_provider(link, secret));
+        }
         for (name, value) in &answer.headers {
             // State and nonce are told to the provider, and whose session ends.
-            let told = ["state", "nonce"].map(|name| parameter(value, name));
-            let state = |secret: &str| {
-                let to_provider = value.starts_with(&format!("{ISSUER}/auth?"));
-                to_provider && told.iter().any(|told| told.as_deref() == Some(secret))
-            };
+            let state = |secret: &str| tells_provider(value, secret);
             let hint = |secret: &str| {
                 let hint = value.strip_prefix(&format!("{ISSUER}/logout?id_token_hint="));
                 hint.is_some_and(|rest| rest.split('&').next().unwrap().contains(secret))
@@ -52,6 +53,26 @@ pub(crate) fn none_is_told(scene: &Scene) {
         assert!(authorization.len() <= 1 && upstream.all("x-user").len() <= 1);
         assert!(!authorization.iter().any(|value| value.contains("refresh-")));
     }
+}
+
+/// Whether `secret` is the state or the nonce of an authorization request.
+fn tells_provider(url: &str, secret: &str) -> bool {
+    url.starts_with(&format!("{ISSUER}/auth?"))
+        && ["state", "nonce"].iter().any(|name| parameter(url, name).as_deref() == Some(secret))
+}
+
+/// A page, and the addresses of the provider's login that are in its attributes.
+fn without_links_to_provider(body: &str) -> (String, Vec<String>) {
+    let begin = format!("{ISSUER}/auth?");
+    let mut parts = body.split(&begin);
+    let mut rest = parts.next().unwrap().to_owned();
+    let links = parts.map(|part| {
+        let (link, after) = part.split_once('"').unwrap();
+        rest.push_str(after);
+        format!("{begin}{}", link.replace("&amp;", "&"))
+    });
+    let links = links.collect();
+    (rest, links)
 }
 
 /// All of them; of tokens also the parts, which are as good as a whole to whoever collects.

@@ -56,10 +56,14 @@ fn attribute(tag: &str, name: &str) -> Option<String> {
     let value = &tag[start..start + tag[start..].find('"')?];
     Some(
         value
-            .replace("&amp;", "&")
+            .replace("&lt;", "<")
+            .replace("&gt;", ">")
             .replace("&quot;", "\"")
             .replace("&#x27;", "'")
-            .replace("&#39;", "'"),
+            .replace("&#39;", "'")
+            .replace("&#13;", "\r")
+            .replace("&#10;", "\n")
+            .replace("&amp;", "&"),
     )
 }
 
@@ -69,6 +73,7 @@ fn encode(text: &str) -> String {
             b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'*' => {
                 char::from(byte).to_string()
             }
+            b' ' => "+".into(),
             _ => format!("%{byte:02X}"),
         })
         .collect()

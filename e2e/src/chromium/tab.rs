@@ -74,6 +74,16 @@ impl Tab {
         });
     }
 
+    /// Clears all cookies, of every site.
+    pub fn forget_cookies(&self) {
+        self.call("Network.clearBrowserCookies", json!({}));
+    }
+
+    /// Loads the page again; a form that it came from is sent again, as a person allows when asked.
+    pub fn reload(&self) {
+        self.call("Page.reload", json!({}));
+    }
+
     /// All cookies that would be sent to the page's address, as Chromium describes them.
     pub fn cookies(&self) -> Vec<Value> {
         let found = self.call("Network.getCookies", json!({}));

@@ -130,6 +130,7 @@ impl Builder {
                 "config": {
                     "name": filter.name,
                     "failure_policy": "FAIL_RELOAD",
+                    "allow_on_headers_stop_iteration": self.reads_bodies,
                     "configuration": {
                         "@type": "type.googleapis.com/google.protobuf.StringValue",
                         "value": filter.configuration,

@@ -39,6 +39,7 @@ pub struct Builder {
     pub(super) raw_paths: bool,
     pub(super) trusted_hops: u32,
     pub(super) tls: bool,
+    pub(super) reads_bodies: bool,
     pub(super) more_listeners: Vec<(String, Option<Filter>)>,
     pub(super) reloadable: bool,
     pub(super) mortal: bool,
@@ -59,6 +60,7 @@ impl Builder {
             raw_paths: false,
             trusted_hops: 0,
             tls: false,
+            reads_bodies: false,
             more_listeners: Vec::new(),
             reloadable: false,
             mortal: false,
@@ -135,6 +137,13 @@ impl Builder {
     #[must_use]
     pub fn tls(mut self) -> Self {
         self.tls = true;
+        self
+    }
+
+    /// Envoy hands a request's body over while its head waits (`allow_on_headers_stop_iteration`).
+    #[must_use]
+    pub fn reads_bodies(mut self) -> Self {
+        self.reads_bodies = true;
         self
     }
 

@@ -15,6 +15,9 @@ use tokio::time::timeout;
 use super::{Answer, Request};
 use crate::wait::LIMIT;
 
+/// What Chromium takes of an answer's headers; hyper by itself takes 16 KiB.
+const HEADERS_LIMIT: u32 = 256 * 1024;
+
 pub(super) static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -33,7 +36,9 @@ impl Connection {
         RUNTIME.block_on(async {
             let stream = TcpStream::connect(address).await?;
             stream.set_nodelay(true)?;
-            let (sender, connection) = http2::handshake(TokioExecutor::new(), TokioIo::new(stream))
+            let (sender, connection) = http2::Builder::new(TokioExecutor::new())
+                .max_header_list_size(HEADERS_LIMIT)
+                .handshake(TokioIo::new(stream))
                 .await
                 .map_err(io::Error::other)?;
             tokio::spawn(connection);

@@ -93,6 +93,18 @@ impl Request {
             .header("sec-fetch-site", "none")
     }
 
+    /// As a browser marks a form that a page of `origin` posts to its own origin, and its body.
+    #[must_use]
+    pub fn form(self, origin: &str) -> Self {
+        self.header("accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("origin", origin)
+            .header("referer", format!("{origin}/new"))
+            .header("sec-fetch-mode", "navigate")
+            .header("sec-fetch-dest", "document")
+            .header("sec-fetch-site", "same-origin")
+    }
+
     /// As a browser marks `fetch()` from a page of the same origin.
     #[must_use]
     pub fn fetch(self) -> Self {

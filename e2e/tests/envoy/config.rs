@@ -39,7 +39,6 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
     let log = refusal(|config| {
         config["client"]["dpop"] = "required".into();
         config["client"]["userinfo"] = true.into();
-        config["preserve_post"] = true.into();
         config["access_token"]["format"] = "opaque".into();
         config["rules"] = json!([
             { "match": { "path": "/a" }, "claims": { "role": ["x"] } },
@@ -49,7 +48,6 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
     for path in [
         "client.dpop",
         "client.userinfo",
-        "preserve_post",
         "access_token.format",
         "rules[0].claims",
         "rules[1].match.route_name",

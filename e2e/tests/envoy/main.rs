@@ -11,6 +11,7 @@ mod cookies;
 mod deaths;
 mod expiry;
 mod fleet;
+mod forms;
 mod hostile;
 mod load;
 mod login;

@@ -113,6 +113,7 @@ fn session(value: &str) -> SetCookie {
         name: "__Host-oidc_gate".to_owned(),
         value: value.to_owned(),
         secure: true,
+        path: "/".into(),
         same_site: SameSite::Lax,
         max_age: None,
     }
@@ -140,6 +141,9 @@ fn a_cookie_is_written_with_all_its_attributes() {
 #[test]
 fn a_deletion_has_the_same_attributes() {
     let cookie = SetCookie { same_site: SameSite::None, ..session("x") };
+    let below = SetCookie { path: "/oauth2/callback".into(), ..session("x") };
+    let removal = below.removal().header_value().unwrap();
+    assert!(removal.as_str().contains("; Path=/oauth2/callback; Max-Age=0;"), "{removal:?}");
     assert_eq!(
         cookie.removal().header_value().unwrap().as_str(),
         "__Host-oidc_gate=; Path=/; Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT; \
@@ -158,6 +162,10 @@ fn neither_name_nor_value_can_add_attributes() {
     for name in ["", "a;b", "a=b", "a b", "a\r\n", "a,b", "ä"] {
         let cookie = SetCookie { name: name.to_owned(), ..session("x") };
         assert!(cookie.header_value().is_err(), "{name:?}");
+    }
+    for path in ["/a;Domain=evil", "/a\r\nX: y", "/ä"] {
+        let cookie = SetCookie { path: path.into(), ..session("x") };
+        assert!(cookie.header_value().is_err(), "{path:?}");
     }
 }
 

@@ -114,3 +114,31 @@ fn unsafe_requests_of_other_sites_are_found() {
     let bytes = FetchMetadata { method: b"POST", origin: Some(b"https://app.\xff"), ..GET };
     assert!(cross_site_unsafe(&bytes, &own));
 }
+
+#[test]
+fn only_what_the_browser_says_of_this_very_origin_is_of_it() {
+    let own = Origin::parse("https://app.example").unwrap();
+    for (site, origin, expected) in [
+        (Some("same-origin"), None, true),
+        (Some("same-origin"), Some("https://app.example"), true),
+        (None, Some("https://app.example"), true),
+        (None, Some("https://APP.example:443"), true),
+        // A sibling, the address bar, or nobody knows.
+        (Some("same-site"), Some("https://app.example"), false),
+        (Some("none"), Some("https://app.example"), false),
+        (Some("cross-site"), Some("https://app.example"), false),
+        (Some(""), None, false),
+        (Some("same-origin, cross-site"), None, false),
+        (None, Some("https://other.app.example"), false),
+        (None, Some("http://app.example"), false),
+        (None, Some("null"), false),
+        (None, None, false),
+    ] {
+        let request = FetchMetadata {
+            sec_fetch_site: site.map(str::as_bytes),
+            origin: origin.map(str::as_bytes),
+            ..GET
+        };
+        assert_eq!(same_origin(&request, &own), expected, "{site:?} {origin:?}");
+    }
+}

@@ -114,6 +114,7 @@ pub(super) fn login(state: &str, created: Timestamp) -> Transaction {
         redirect_uri: "https://app.example/oauth2/callback".to_owned(),
         created,
         attempts: 2,
+        form: false,
     }
 }
 
