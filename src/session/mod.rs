@@ -25,7 +25,7 @@ mod transaction;
 mod tests;
 
 pub use cache::Cache;
-pub use chunks::Joined;
+pub use chunks::Text;
 pub use cookies::{Cookies, WriteError};
 pub use jar::Jar;
 pub use live::{Ended, Session};
