@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use crate::crypto::Secret;
 use crate::provider::KeysWanted;
+use crate::session::Text;
 use crate::token::AccessToken;
 
 use super::forward::Forward;
@@ -62,7 +63,7 @@ impl Worker {
             self.bearers.clear();
             self.bearers_generation = generation;
         }
-        self.bearers.get(token, "")
+        self.bearers.get(Text::whole(token), "")
     }
 
     /// `None`: the request waits for newer keys.

@@ -45,7 +45,7 @@ impl Worker {
             self.cells.end(host, live.session.id);
         }
         if let Some(text) = self.cookies.as_ref().and_then(|c| c.session_text(&request.jar)) {
-            self.sessions.forget(text.as_bytes());
+            self.sessions.forget(&text.join());
         }
         log::decision(host, Level::Info, request.arrival, "logged_out", "asked to");
         let reply = Reply::redirect(&at_provider.unwrap_or(back))?;

@@ -1,5 +1,7 @@
 //! A request arrives: one walk over its head, then origin, our endpoints, rules, credentials.
 
+use std::rc::Rc;
+
 use crate::config::{Access, Endpoints, UpstreamHeader};
 use crate::http::Head;
 use crate::http::url::{Origin, Scheme};
@@ -100,6 +102,9 @@ impl<'a> Arrival<'a> {
 
     /// Identity headers that came from outside, to be removed.
     pub(super) fn foreign(&self) -> Vec<Vec<u8>> {
+        if self.foreign.is_empty() {
+            return Vec::new();
+        }
         self.foreign.iter().map(|name| name.to_vec()).collect()
     }
 
@@ -140,7 +145,7 @@ pub(super) struct Request<'a> {
     /// For what is asked of few requests only.
     pub(super) head: &'a Head<'a>,
     pub(super) arrival: &'a Arrival<'a>,
-    pub(super) origin: Origin,
+    pub(super) origin: Rc<Origin>,
     pub(super) jar: Jar<'a>,
     /// When it first waited; all its waiting together is limited.
     pub(super) waiting_since: Option<Timestamp>,
@@ -229,7 +234,20 @@ impl Worker {
     ///
     /// Its scheme is the configuration's to say: headers like `x-forwarded-proto` are not
     /// believed. Without `origins` it is `https` wherever cookies are `Secure`.
-    pub(super) fn origin(&self, arrival: &Arrival<'_>) -> Result<Origin, Refusal> {
+    ///
+    /// Nearly all requests ask the same one, so the last is kept.
+    pub(super) fn origin(&mut self, arrival: &Arrival<'_>) -> Result<Rc<Origin>, Refusal> {
+        if let Some((authority, origin)) = &self.asked
+            && **authority == *arrival.authority
+        {
+            return Ok(Rc::clone(origin));
+        }
+        let origin = Rc::new(self.read_origin(arrival)?);
+        self.asked = Some((arrival.authority.into(), Rc::clone(&origin)));
+        Ok(origin)
+    }
+
+    fn read_origin(&self, arrival: &Arrival<'_>) -> Result<Origin, Refusal> {
         let secure = self.config.session.as_ref().is_none_or(|session| session.cookie.secure);
         let likely = if secure { Scheme::Https } else { Scheme::Http };
         let asked = |scheme| Origin::of_authority(scheme, arrival.authority);

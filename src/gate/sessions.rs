@@ -61,13 +61,14 @@ impl Worker {
         let settings = self.config.session.as_ref()?;
         let text = cookies.session_text(&request.jar)?;
         let origin = request.origin.host();
-        let live = match self.sessions.get(text.as_bytes(), origin) {
+        let live = match self.sessions.get(text, origin) {
             Some(live) => live,
             None => {
+                let text = text.join();
                 let (session, with_first_key) =
-                    cookies.open_session(&settings.keys, text.as_bytes(), origin)?;
+                    cookies.open_session(&settings.keys, &text, origin)?;
                 let live = Rc::new(Live::new(session, with_first_key, &self.config));
-                self.sessions.put(text.as_bytes(), origin, Rc::clone(&live), live.size());
+                self.sessions.put(&text, origin, Rc::clone(&live), live.size());
                 live
             }
         };
@@ -77,17 +78,16 @@ impl Worker {
 
     /// The freshness of the token that runs out first, of those that matter.
     pub(super) fn freshness(&self, session: &Session, now: Timestamp) -> Freshness {
-        let access_token = session.access_token.as_ref();
-        let access_token = access_token.map(|token| (token.issued_at(), token.expires_at()));
-        let id_token = &session.id_token;
-        let id_token = (self.config.upstream.authorization == config::Authorization::IdToken)
-            .then(|| (id_token.issued_at(), id_token.expires_at()));
         let margin = self.config.session.as_ref().map(|settings| settings.refresh_margin);
-        let lives = access_token.into_iter().chain(id_token);
-        lives
-            .map(|(from, end)| freshness(from, end, margin.unwrap_or_default(), now))
-            .max()
-            .unwrap_or(Freshness::Fresh)
+        let of = |from, end| freshness(from, end, margin.unwrap_or_default(), now);
+        let access_token = match &session.access_token {
+            Some(token) => of(token.issued_at(), token.expires_at()),
+            None => Freshness::Fresh,
+        };
+        if self.config.upstream.authorization != config::Authorization::IdToken {
+            return access_token;
+        }
+        access_token.max(of(session.id_token.issued_at(), session.id_token.expires_at()))
     }
 
     /// `renewed`: it is not what the request's cookie holds, so its own cookie goes out with
@@ -153,8 +153,8 @@ impl Worker {
     ) -> Vec<SetCookie> {
         let Some(settings) = &self.config.session else { return Vec::new() };
         let moves = !live.with_first_key || live.session.should_touch(settings, now);
-        let near = live.turn.is_some() && self.freshness(&live.session, now) != Freshness::Fresh;
-        if !moves || near {
+        let near = || live.turn.is_some() && self.freshness(&live.session, now) != Freshness::Fresh;
+        if !moves || near() {
             return Vec::new();
         }
         let touched = Session { seen: now, ..live.session.clone() };

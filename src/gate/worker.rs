@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::config::Config;
 use crate::http::Head;
+use crate::http::url::Origin;
 use crate::policy::Rules;
 use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
@@ -44,6 +45,8 @@ pub struct Worker {
     pub(super) sessions: Cache<Rc<Live>>,
     pub(super) bearers: Cache<Rc<Bearer>>,
     pub(super) bearers_generation: u64,
+    /// The `:authority` that was asked last, and its origin.
+    pub(super) asked: Option<(Box<[u8]>, Rc<Origin>)>,
     pub(super) flights: BTreeMap<CallId, Flight>,
     pub(super) waiters: Waiters,
     pub(super) turns: Turns,
@@ -62,6 +65,7 @@ impl Worker {
             sessions: Cache::new(SESSIONS_BYTES),
             bearers: Cache::new(BEARERS_BYTES),
             bearers_generation: 0,
+            asked: None,
             flights: BTreeMap::new(),
             waiters: Waiters::default(),
             turns: Turns::default(),

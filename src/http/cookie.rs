@@ -108,7 +108,9 @@ pub fn sort_out<'a>(
 
 impl<'a> Others<'a> {
     fn keep(&mut self, run: Option<&'a [u8]>) {
-        self.runs.extend(run.filter(|run| !run.is_empty()));
+        if let Some(run) = run.filter(|run| !run.is_empty()) {
+            self.runs.push(run);
+        }
     }
 
     /// What becomes of the request's `Cookie` lines.

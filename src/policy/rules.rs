@@ -121,16 +121,29 @@ impl Rules {
 
     /// The first rule for exactly this method and this path.
     fn first(&self, method: &[u8], path: &[u8]) -> Option<usize> {
-        let prefixes =
-            path::prefixes(path).take(self.deepest).filter_map(|prefix| self.prefix.get(prefix));
-        let lists = self.exact.get(path).into_iter().chain(prefixes).chain([&self.anywhere]);
-        lists.filter_map(|list| self.first_for_method(list, method)).min()
+        let mut first = self.earlier(None, &self.anywhere, method);
+        if let Some(list) = self.exact.get(path) {
+            first = self.earlier(first, list, method);
+        }
+        for prefix in path::prefixes(path).take(self.deepest) {
+            if let Some(list) = self.prefix.get(prefix) {
+                first = self.earlier(first, list, method);
+            }
+        }
+        first
     }
 
-    fn first_for_method(&self, list: &[usize], method: &[u8]) -> Option<usize> {
-        list.iter()
-            .copied()
-            .find(|index| self.rules.get(*index).is_some_and(|rule| rule.is_for(method)))
+    /// The rule for this method in `list` that stands before `found`, or else `found`.
+    fn earlier(&self, found: Option<usize>, list: &[usize], method: &[u8]) -> Option<usize> {
+        for index in list.iter().copied() {
+            if found.is_some_and(|found| found < index) {
+                break;
+            }
+            if self.rules.get(index).is_some_and(|rule| rule.is_for(method)) {
+                return Some(index);
+            }
+        }
+        found
     }
 
     fn decision(&self, rule: Option<usize>) -> Decision {

@@ -1,13 +1,13 @@
 //! What lives in this VM: plugins (the host may put several into one VM) and their streams.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::gate::{Host, Stamp, StreamId, Worker};
 use crate::http::{Head, HeaderValue};
 
 use super::abi;
+use super::by_id::ById;
 use super::change::Erasing;
 use super::host::{self, ThisHost};
 use super::signatures::HostSignatures;
@@ -41,14 +41,18 @@ struct Stream {
     fate: Fate,
     /// Of a stream that waits: all of its body is there, so many bytes.
     body: Option<usize>,
-    /// For the response: cookies of ours, and what they hold.
+    for_response: Option<Box<ForResponse>>,
+}
+
+/// Cookies of ours for a stream's response, and what they hold.
+struct ForResponse {
     cookies: Vec<HeaderValue>,
     stamp: Option<Stamp>,
 }
 
 impl Stream {
     const fn new(plugin: u32) -> Self {
-        Self { plugin, fate: Fate::Undecided, body: None, cookies: Vec::new(), stamp: None }
+        Self { plugin, fate: Fate::Undecided, body: None, for_response: None }
     }
 }
 
@@ -78,13 +82,13 @@ impl Undecided {
 
 /// The state of the VM.
 pub(super) struct Vm {
-    plugins: BTreeMap<u32, Plugin>,
-    streams: BTreeMap<u32, Stream>,
+    plugins: ById<Plugin>,
+    streams: ById<Stream>,
 }
 
 thread_local! {
     static VM: RefCell<Vm> =
-        const { RefCell::new(Vm { plugins: BTreeMap::new(), streams: BTreeMap::new() }) };
+        const { RefCell::new(Vm { plugins: ById::new(), streams: ById::new() }) };
 }
 
 /// Runs `action` with the VM's state; `None` where the host calls back in the midst of
@@ -97,7 +101,7 @@ impl Vm {
     /// A plugin has a configuration: its first, or another one.
     pub(super) fn configured(&mut self, plugin: u32, mut worker: Worker) {
         let signatures = Rc::new(HostSignatures::probe());
-        let old = self.plugins.remove(&plugin);
+        let old = self.plugins.remove(plugin);
         let queue = old.as_ref().and_then(|old| old.queue).or_else(host::register_queue);
         if let Some(old) = old {
             worker.take_over(old.worker);
@@ -114,17 +118,17 @@ impl Vm {
     }
 
     fn waits_no_longer(&mut self, stream: u32, plugin: u32) {
-        if let Some(plugin) = self.plugins.get_mut(&plugin) {
+        if let Some(plugin) = self.plugins.get_mut(plugin) {
             plugin.worker.gone(StreamId(stream));
         }
     }
 
     /// A stream or a plugin is gone.
     pub(super) fn gone(&mut self, context: u32) {
-        match self.streams.remove(&context) {
+        match self.streams.remove(context) {
             Some(stream) => self.waits_no_longer(context, stream.plugin),
             None => {
-                self.plugins.remove(&context);
+                self.plugins.remove(context);
             }
         }
     }
@@ -132,10 +136,10 @@ impl Vm {
     /// The right to act on a stream, if nothing has been done about it. A stream that the
     /// host never announced is known from here on, so that it too is answered once.
     pub(super) fn undecided(&mut self, stream: u32) -> Option<Undecided> {
-        let known = self.streams.entry(stream).or_insert(Stream::new(NO_PLUGIN));
-        if known.fate != Fate::Undecided {
-            return None;
+        if self.streams.get(stream).is_none() {
+            self.streams.insert(stream, Stream::new(NO_PLUGIN));
         }
+        let known = self.streams.get_mut(stream).filter(|known| known.fate == Fate::Undecided)?;
         known.fate = Fate::Over;
         Some(Undecided { stream, plugin: known.plugin, astray: false, erasing: Erasing::Overwrite })
     }
@@ -170,20 +174,20 @@ impl Vm {
 
     /// The stream's worker need not resume it.
     pub(super) fn forget_waiter(&mut self, stream: u32) {
-        if let Some(plugin) = self.streams.get(&stream).map(|stream| stream.plugin) {
+        if let Some(plugin) = self.streams.get(stream).map(|stream| stream.plugin) {
             self.waits_no_longer(stream, plugin);
         }
     }
 
     fn set_fate(&mut self, stream: u32, fate: Fate) {
-        if let Some(stream) = self.streams.get_mut(&stream) {
+        if let Some(stream) = self.streams.get_mut(stream) {
             stream.fate = fate;
         }
     }
 
     /// How far the stream is; `None` for one that never began.
     pub(super) fn fate(&self, stream: u32) -> Option<Fate> {
-        self.streams.get(&stream).map(|stream| stream.fate)
+        self.streams.get(stream).map(|stream| stream.fate)
     }
 
     /// Runs `action` with the worker of a stream.
@@ -192,7 +196,7 @@ impl Vm {
         stream: u32,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<T> {
-        let root = self.streams.get(&stream)?.plugin;
+        let root = self.streams.get(stream)?.plugin;
         self.run(root, stream, action).map(|(done, _)| done)
     }
 
@@ -202,7 +206,7 @@ impl Vm {
         stream: u32,
         trailers: &Head<'_>,
     ) -> Option<(Vec<Vec<u8>>, Erasing)> {
-        let root = self.streams.get(&stream)?.plugin;
+        let root = self.streams.get(stream)?.plugin;
         let (names, host) = self.run(root, stream, |worker, _| worker.foreign(trailers))?;
         Some((names, host.erasing))
     }
@@ -223,7 +227,7 @@ impl Vm {
         current: u32,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<(T, Found)> {
-        let plugin = self.plugins.get_mut(&root)?;
+        let plugin = self.plugins.get_mut(root)?;
         let signatures = Rc::clone(&plugin.signatures);
         let mut host = ThisHost::new(root, current, plugin.log_level, plugin.queue, &signatures);
         let done = action(&mut plugin.worker, &mut host);
@@ -234,21 +238,21 @@ impl Vm {
 
     /// Reads again how much the host wants logged.
     pub(super) fn refresh_log_level(&mut self, plugin: u32) {
-        if let Some(plugin) = self.plugins.get_mut(&plugin) {
+        if let Some(plugin) = self.plugins.get_mut(plugin) {
             plugin.log_level = abi::log_level();
         }
     }
 
     /// All of the body of a stream that waits is there.
     pub(super) fn body_ends(&mut self, stream: u32, size: usize) {
-        if let Some(stream) = self.streams.get_mut(&stream) {
+        if let Some(stream) = self.streams.get_mut(stream) {
             stream.body = Some(size);
         }
     }
 
     /// How large the body of a stream that waits is, where all of it is there.
     pub(super) fn whole_body(&self, stream: u32) -> Option<usize> {
-        self.streams.get(&stream)?.body
+        self.streams.get(stream)?.body
     }
 
     /// Keeps cookies for the stream's response.
@@ -258,22 +262,22 @@ impl Vm {
         cookies: Vec<HeaderValue>,
         stamp: Option<Stamp>,
     ) {
-        if let Some(stream) = self.streams.get_mut(&stream) {
-            (stream.cookies, stream.stamp) = (cookies, stamp);
+        if let Some(stream) = self.streams.get_mut(stream) {
+            stream.for_response = Some(Box::new(ForResponse { cookies, stamp }));
         }
     }
 
     /// Gives the cookies for the stream's response, once, if they still hold.
     pub(super) fn take_cookies(&mut self, stream: u32) -> Vec<HeaderValue> {
-        let Some(kept) = self.streams.get_mut(&stream) else { return Vec::new() };
-        let (cookies, stamp) = (std::mem::take(&mut kept.cookies), kept.stamp.take());
-        let holds = match stamp {
+        let kept = self.streams.get_mut(stream).and_then(|stream| stream.for_response.take());
+        let Some(kept) = kept else { return Vec::new() };
+        let holds = match kept.stamp {
             Some(stamp) => self
                 .of_stream(stream, |worker, host| worker.still_holds(host, &stamp))
                 .unwrap_or(false),
             // An answer of the gate's own: it was decided just now.
             None => true,
         };
-        if holds { cookies } else { Vec::new() }
+        if holds { kept.cookies } else { Vec::new() }
     }
 }

@@ -13,6 +13,7 @@
 //! for the seal to say.
 
 use std::borrow::Cow;
+use std::fmt;
 
 /// Bytes of a cookie's name and value together.
 pub(super) const COOKIE_LIMIT: usize = 4096;
@@ -23,16 +24,49 @@ pub(super) const MAX_PIECES: usize = 16;
 /// The pieces of a jar, each at its own index.
 pub(super) type Pieces<'a> = [Option<&'a [u8]>; MAX_PIECES];
 
-/// The sealed text of all pieces; borrowed from the request where there is one piece.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Joined<'a>(Cow<'a, [u8]>);
+/// A text as it stands in the request, in one piece or several. The
+/// [`Cache`](super::Cache) knows it without joining them: on every request that would be a
+/// copy of thousands of bytes.
+#[derive(Clone, Copy)]
+pub struct Text<'a> {
+    first: &'a [u8],
+    others: &'a [Option<&'a [u8]>],
+}
 
-impl Joined<'_> {
-    /// The sealed text: what [`Cookies::open_session`](super::Cookies::open_session) and
-    /// the [`Cache`](super::Cache) take.
+impl<'a> Text<'a> {
+    /// A text in one piece.
     #[must_use]
-    pub fn as_bytes(&self) -> &[u8] {
-        &self.0
+    pub const fn whole(text: &'a [u8]) -> Self {
+        Self { first: text, others: &[] }
+    }
+
+    /// Its pieces, in order.
+    pub fn pieces(self) -> impl Iterator<Item = &'a [u8]> {
+        std::iter::once(self.first).chain(self.others.iter().copied().flatten())
+    }
+
+    /// The text in one piece: what [`Cookies::open_session`](super::Cookies::open_session)
+    /// takes. Borrowed where it is one already.
+    #[must_use]
+    pub fn join(self) -> Cow<'a, [u8]> {
+        if self.others.is_empty() {
+            return Cow::Borrowed(self.first);
+        }
+        Cow::Owned(self.pieces().collect::<Vec<_>>().concat())
+    }
+
+    /// Its last `N` bytes; `None` where it is shorter.
+    pub(super) fn end<const N: usize>(self) -> Option<[u8; N]> {
+        let last = self.others.last().copied().flatten().unwrap_or(self.first);
+        last.last_chunk().copied().or_else(|| self.join().last_chunk().copied())
+    }
+}
+
+/// As good as a password: its length only.
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let length = self.pieces().fold(0, |sum: usize, piece| sum.saturating_add(piece.len()));
+        write!(out, "[{length} bytes]")
     }
 }
 
@@ -70,23 +104,16 @@ pub(super) fn split(base: &str, text: &str, max_count: usize) -> Option<Vec<Stri
 }
 
 /// The text whose first piece names its count, where all of its pieces are there.
-pub(super) fn join<'a>(pieces: &Pieces<'a>) -> Option<Joined<'a>> {
+pub(super) fn text<'a>(pieces: &'a Pieces<'_>) -> Option<Text<'a>> {
     let (first, others) = pieces.split_first()?;
-    let (count, head) = count((*first)?)?;
+    let (count, first) = count((*first)?)?;
     let others = others.get(..count.checked_sub(1)?)?;
-    if others.is_empty() {
-        return plausible(head).then_some(Joined(Cow::Borrowed(head)));
-    }
-    let mut text = Vec::with_capacity(count.saturating_mul(COOKIE_LIMIT));
-    for piece in std::iter::once(&Some(head)).chain(others) {
-        let piece = piece.filter(|piece| plausible(piece))?;
-        text.extend_from_slice(piece);
-    }
-    Some(Joined(Cow::Owned(text)))
+    let complete = others.iter().all(|piece| piece.is_some_and(plausible));
+    (plausible(first) && complete).then_some(Text { first, others })
 }
 
-fn plausible(piece: &[u8]) -> bool {
-    (1..=COOKIE_LIMIT).contains(&piece.len())
+const fn plausible(piece: &[u8]) -> bool {
+    !piece.is_empty() && piece.len() <= COOKIE_LIMIT
 }
 
 /// `12.rest`: a count of one or two digits as [`split`] writes it.
@@ -140,7 +167,11 @@ mod tests {
                         index + 1 == values.len() || name(NAME, index).len() + value.len() == 4096
                     );
                 }
-                assert_eq!(join(&jar(&values)).unwrap().as_bytes(), text.as_bytes());
+                let pieces = jar(&values);
+                let found = super::text(&pieces).unwrap();
+                assert_eq!(*found.join(), *text.as_bytes());
+                assert_eq!(found.end(), text.as_bytes().last_chunk::<16>().copied());
+                assert_eq!(format!("{found:?}"), format!("[{length} bytes]"));
             }
             assert!(split(NAME, &"t".repeat(room(NAME, max_count) + 1), max_count).is_none());
         }
@@ -150,19 +181,20 @@ mod tests {
     fn one_piece_is_borrowed() {
         let values = split(NAME, "text", 4).unwrap();
         assert_eq!(values, ["1.text"]);
-        assert!(matches!(join(&jar(&values)), Some(Joined(Cow::Borrowed(b"text")))));
+        let pieces = jar(&values);
+        assert!(matches!(text(&pieces).unwrap().join(), Cow::Borrowed(b"text")));
     }
 
     #[test]
     fn left_over_pieces_stay_out_and_a_missing_piece_leaves_nothing() {
         let mut values = split(NAME, &"t".repeat(5000), 4).unwrap();
         values.extend(["stale".to_owned(), "stale".to_owned()]);
-        assert_eq!(join(&jar(&values)).unwrap().as_bytes().len(), 5000);
+        assert_eq!(text(&jar(&values)).unwrap().join().len(), 5000);
         let mut pieces = jar(&values);
         pieces[1] = None;
-        assert!(join(&pieces).is_none());
+        assert!(text(&pieces).is_none());
         pieces[0] = None;
-        assert!(join(&pieces).is_none());
+        assert!(text(&pieces).is_none());
     }
 
     #[test]
@@ -172,10 +204,10 @@ mod tests {
             "a.t",
         ];
         for value in bad {
-            assert!(join(&jar(&[value.to_owned()])).is_none(), "{value:?}");
+            assert!(text(&jar(&[value.to_owned()])).is_none(), "{value:?}");
         }
         let long = vec!["2.t".to_owned(), "t".repeat(COOKIE_LIMIT + 1)];
-        assert!(join(&jar(&long)).is_none());
-        assert!(join(&jar(&["2.t".to_owned(), String::new()])).is_none());
+        assert!(text(&jar(&long)).is_none());
+        assert!(text(&jar(&["2.t".to_owned(), String::new()])).is_none());
     }
 }

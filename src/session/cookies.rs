@@ -10,7 +10,7 @@
 //! `<name>` has `__Host-` in front of it unless the operator works without TLS: such a
 //! cookie can be set by this host alone, over TLS, for all paths (6265bis section 4.1.3).
 
-use super::chunks::{self, Joined};
+use super::chunks::{self, Text};
 use super::form::FormCookie;
 use super::jar::Jar;
 use super::live::Session;
@@ -138,8 +138,8 @@ impl Cookies {
     /// The sealed text of the session's pieces, where they are complete. Pieces beyond
     /// the count that the first one names are left over and do not matter.
     #[must_use]
-    pub fn session_text<'a>(&self, jar: &Jar<'a>) -> Option<Joined<'a>> {
-        chunks::join(&jar.pieces)
+    pub fn session_text<'a>(&self, jar: &'a Jar<'_>) -> Option<Text<'a>> {
+        chunks::text(&jar.pieces)
     }
 
     /// Opens a session's sealed text: the session, and whether the first key opened it

@@ -143,9 +143,9 @@ impl Cookies {
         for (index, value) in &jar.form {
             *pieces.get_mut(*index)? = Some(*value);
         }
-        let text = chunks::join(&pieces)?;
+        let text = chunks::text(&pieces)?.join();
         let bound = bound_name(cookie, state);
-        let opened = sealed::open(keys, binding(&bound, host), text.as_bytes())?;
+        let opened = sealed::open(keys, binding(&bound, host), &text)?;
         let form = KeptForm::restore(opened.bytes())?;
         let removal = |(index, _): &(usize, _)| self.form_piece(cookie, *index, String::new());
         let removals = jar.form.iter().map(|piece| removal(piece).removal());

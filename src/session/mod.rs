@@ -27,7 +27,7 @@ mod transaction;
 mod tests;
 
 pub use cache::Cache;
-pub use chunks::Joined;
+pub use chunks::Text;
 pub use cookies::{Cookies, WriteError};
 pub use form::KeptForm;
 pub use jar::Jar;

@@ -161,6 +161,7 @@ pub(super) fn jar<'a>(cookies: &Cookies, line: &'a str) -> Jar<'a> {
 
 /// What a request with this `Cookie` line has for a session.
 pub(super) fn read(cookies: &Cookies, keys: &SealingKeys, line: &str) -> Option<(Session, bool)> {
-    let text = cookies.session_text(&jar(cookies, line))?;
-    cookies.open_session(keys, text.as_bytes(), HOST)
+    let jar = jar(cookies, line);
+    let text = cookies.session_text(&jar)?;
+    cookies.open_session(keys, &text.join(), HOST)
 }
