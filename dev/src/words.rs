@@ -6,6 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rsa::rand_core::{OsRng, RngCore as _};
+use sha2::{Digest as _, Sha256};
 
 /// `bytes` in base64url without padding (RFC 4648 section 5, RFC 7515 section 2).
 pub(crate) fn base64url(bytes: impl AsRef<[u8]>) -> String {
@@ -23,6 +24,15 @@ pub(crate) fn random<const N: usize>() -> [u8; N] {
 pub(crate) fn uuid() -> String {
     let hex = hex(random::<16>());
     format!("{}-{}-{}-{}-{}", &hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..])
+}
+
+/// `length` characters that nothing makes shorter: the same ones each time.
+pub(crate) fn noise(length: usize) -> String {
+    let blocks =
+        (0..length.div_ceil(43)).map(|number| base64url(Sha256::digest(number.to_be_bytes())));
+    let mut text: String = blocks.collect();
+    text.truncate(length);
+    text
 }
 
 /// `bytes` in lower-case hexadecimal.

@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use super::chunks::{self, MAX_PIECES, Pieces};
 use super::cookies::Cookies;
 use super::jar::Jar;
-use super::record::{Reader, Writer};
+use super::record::{Record, Writer};
 use super::sealed;
 use crate::crypto::seal::Binding;
 use crate::crypto::{Entropy, NoEntropy, Purpose, SealingKeys};
@@ -59,11 +59,12 @@ impl KeptForm {
         let mut record = Writer::new(target.len().saturating_add(self.body.len()));
         record.bytes(target);
         record.bytes(&self.body);
-        record.finish()
+        record.finish().record
     }
 
     fn restore(record: &[u8]) -> Option<Self> {
-        let mut record = Reader::new(record)?;
+        let record = Record::open(record)?;
+        let mut record = record.reader();
         let target = LocalPath::parse(record.bytes()?)?;
         let body = Zeroizing::new(record.bytes()?.to_vec());
         record.end()?;

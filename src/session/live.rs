@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::record::{Reader, Writer};
+use super::record::{Record, Writer};
 use crate::config;
 use crate::crypto::{Opened, Secret};
 use crate::token::{AccessToken, IdToken};
@@ -85,29 +85,22 @@ impl Session {
         let id_token = self.id_token.raw().expose();
         let access_token = self.access_token.as_ref().map(|token| token.raw().expose());
         let refresh_token = self.refresh_token.as_ref().map(Secret::expose);
-        let expected = [Some(id_token), access_token, refresh_token]
-            .into_iter()
-            .flatten()
-            .fold(0, |sum: usize, text| sum.saturating_add(text.len()));
-        let mut record = Writer::new(expected);
+        let tokens = [Some(id_token), access_token, refresh_token];
+        let lengths = tokens.iter().flatten().map(|text| text.len());
+        let mut record = Writer::new(lengths.fold(0, usize::saturating_add));
         record.fixed(&self.id);
         record.time(self.created);
         record.time(self.seen);
-        let mut write = |token: Option<&str>| {
-            let size = record.text(token);
-            token.map_or(0, |_| size)
-        };
-        let sizes = Sizes {
-            id_token: write(Some(id_token)),
-            access_token: write(access_token),
-            refresh_token: write(refresh_token),
-        };
-        (record.finish(), sizes)
+        let taken = tokens.map(|token| record.text(token));
+        let written = record.finish();
+        let [id_token, access_token, refresh_token] = taken.map(|taken| written.share(taken));
+        (written.record, Sizes { id_token, access_token, refresh_token })
     }
 
     /// The session of a record that the seal has opened; `None` for another layout.
     pub(super) fn restore(opened: &Opened) -> Option<Self> {
-        let mut record = Reader::new(opened.bytes())?;
+        let record = Record::open(opened.bytes())?;
+        let mut record = record.reader();
         let id = record.fixed()?;
         let created = record.time()?;
         let seen = record.time()?;

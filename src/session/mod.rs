@@ -19,6 +19,7 @@ mod form;
 mod handover;
 mod jar;
 mod live;
+mod objects;
 mod record;
 mod sealed;
 mod transaction;

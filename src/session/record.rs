@@ -1,18 +1,28 @@
 //! Records: what stands inside a sealed cookie, small, and read back without trust.
 //!
 //! ```text
-//! record = version(1) | fields
-//! number = LEB128 of 64 bits, shortest form only
-//! time   = number of milliseconds since 1970
-//! bytes  = number of bytes | the bytes
-//! text   = 0                         absent
-//!        | 1 | bytes                 as it is, UTF-8
-//!        | 2 | bytes | bytes | bytes a JWT (RFC 7519), its three segments decoded
+//! record  = 1 | fields
+//!         | 2 | number n | bytes | fields    objects of tokens: n bytes, or fewer, compressed
+//! number  = LEB128 of 64 bits, shortest form only
+//! time    = number of milliseconds since 1970
+//! bytes   = number of bytes | the bytes
+//! text    = 0                      absent
+//!         | 1 | bytes              as it is, UTF-8
+//!         | 2 | bytes*3            a JWT, its segments decoded: read, but no longer written
+//!         | 3 | count | segment*   base64url with dots between, decoded
+//! segment = number 2n | n bytes
+//!         | number 2n+1            the next n bytes of the objects
 //! ```
 //!
-//! A cookie is base64url of the record, and so would a JWT's segments be, twice. They
-//! are kept decoded, which saves a quarter, but only where encoding them again gives
-//! the same text byte for byte: a signature covers the text, not what it means.
+//! A cookie is base64url of the record, and so would the segments of a JWT (RFC 7519) be,
+//! twice. They are kept decoded, but only where encoding them again gives the same text
+//! byte for byte: a signature covers the text, not what it means. Then the header and
+//! claims of a signed token are plain JSON, and are kept together and
+//! [compressed](super::objects).
+//!
+//! All of the token is kept, the ID token's too: without the token itself as a hint, the
+//! provider asks people at logout whether they mean it (RP-Initiated Logout 1.0 section 2),
+//! and `upstream.authorization` may send it on.
 //!
 //! The reader looks only at what the seal has opened, so every record is one that this
 //! gate wrote. It is bounded and total all the same: another version of the gate may
@@ -20,47 +30,76 @@
 
 use zeroize::Zeroizing;
 
+use super::objects;
 use crate::crypto::Secret;
 use crate::wire::{Timestamp, base64url};
 
-/// The layout above. Another layout (a compressed one, say) gets another number; what
-/// bears an unknown one is absent.
-pub(super) const VERSION: u8 = 1;
+/// The layouts above; what bears another number is absent.
+const PLAIN: u8 = 1;
+const WITH_OBJECTS: u8 = 2;
 
 const ABSENT: u8 = 0;
 const AS_IS: u8 = 1;
 const JWT: u8 = 2;
+const SEGMENTS: u8 = 3;
+
+/// Segments of a text: a JWT has three, an encrypted one five (RFC 7516).
+const MAX_SEGMENTS: usize = 5;
 
 /// Writes a record; what it holds is zeroed when dropped.
-pub(super) struct Writer(Zeroizing<Vec<u8>>);
+pub(super) struct Writer {
+    fields: Zeroizing<Vec<u8>>,
+    objects: Zeroizing<Vec<u8>>,
+}
+
+/// Bytes that a text takes before anything is compressed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Taken {
+    fields: usize,
+    objects: usize,
+}
+
+/// A record, and how much smaller its objects got.
+pub(super) struct Written {
+    pub(super) record: Zeroizing<Vec<u8>>,
+    objects: usize,
+    packed: usize,
+}
+
+impl Written {
+    /// Bytes of the record that are for a text: what they would be if each object got
+    /// smaller as all of them did together. What two tokens share is nobody's.
+    pub(super) fn share(&self, taken: Taken) -> usize {
+        let wide = |number| u64::try_from(number).unwrap_or(u64::MAX);
+        let packed = wide(taken.objects)
+            .saturating_mul(wide(self.packed))
+            .checked_div(wide(self.objects))
+            .and_then(|share| usize::try_from(share).ok());
+        taken.fields.saturating_add(packed.unwrap_or(0))
+    }
+}
 
 impl Writer {
     /// A record whose fields take about `expected` bytes: room is made at once, since
     /// a buffer that grows leaves copies behind that nobody zeroes.
     pub(super) fn new(expected: usize) -> Self {
-        let mut writer = Self(Zeroizing::new(Vec::with_capacity(expected.saturating_add(128))));
-        writer.byte(VERSION);
-        writer
+        Self {
+            fields: Zeroizing::new(Vec::with_capacity(expected.saturating_add(128))),
+            objects: Zeroizing::new(Vec::with_capacity(expected)),
+        }
     }
 
     pub(super) fn byte(&mut self, byte: u8) {
-        self.0.push(byte);
+        self.fields.push(byte);
     }
 
     /// Bytes of a length that the reader knows.
     pub(super) fn fixed(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.fields.extend_from_slice(bytes);
     }
 
-    fn number(&mut self, mut value: u64) {
-        loop {
-            let [low, ..] = (value & 0x7f).to_le_bytes();
-            value = value.wrapping_shr(7);
-            if value == 0 {
-                return self.byte(low);
-            }
-            self.byte(low | 0x80);
-        }
+    fn number(&mut self, number: u64) {
+        push_number(&mut self.fields, number);
     }
 
     /// A moment; one before 1970 becomes 1970.
@@ -69,53 +108,100 @@ impl Writer {
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        self.number(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+        self.number(length(bytes));
         self.fixed(bytes);
     }
 
-    /// A text or its absence, a JWT decoded; the bytes it takes.
-    pub(super) fn text(&mut self, text: Option<&str>) -> usize {
-        let before = self.0.len();
-        match (text, text.and_then(segments)) {
-            (None, _) => self.byte(ABSENT),
-            (Some(text), None) => {
-                self.byte(AS_IS);
-                self.bytes(text.as_bytes());
+    /// A text or its absence, with what the text takes.
+    pub(super) fn text(&mut self, text: Option<&str>) -> Taken {
+        let Some(text) = text else {
+            self.byte(ABSENT);
+            return Taken { fields: 0, objects: 0 };
+        };
+        let (fields, objects) = (self.fields.len(), self.objects.len());
+        if let Some(segments) = segments(text) {
+            self.byte(SEGMENTS);
+            self.byte(u8::try_from(segments.len()).unwrap_or(u8::MAX));
+            let signed = signed(&segments);
+            for (index, segment) in segments.iter().enumerate() {
+                self.segment(segment, signed && index < 2);
             }
-            (Some(_), Some(segments)) => {
-                self.byte(JWT);
-                for segment in segments {
-                    self.bytes(&segment);
-                }
-            }
+        } else {
+            self.byte(AS_IS);
+            self.bytes(text.as_bytes());
         }
-        self.0.len().saturating_sub(before)
+        Taken {
+            fields: self.fields.len().saturating_sub(fields),
+            objects: self.objects.len().saturating_sub(objects),
+        }
     }
 
-    pub(super) fn finish(self) -> Zeroizing<Vec<u8>> {
-        self.0
+    fn segment(&mut self, segment: &[u8], may_be_object: bool) {
+        let is_object = may_be_object && matches!(segment, [b'{', .., b'}']);
+        self.number(length(segment).saturating_mul(2) | u64::from(is_object));
+        let to = if is_object { &mut self.objects } else { &mut self.fields };
+        to.extend_from_slice(segment);
+    }
+
+    /// The record. One without tokens is not compressed, nor is anything else in it.
+    pub(super) fn finish(self) -> Written {
+        let packed = objects::pack(&self.objects);
+        let room = self.fields.len().saturating_add(packed.len()).saturating_add(21);
+        let mut record = Zeroizing::new(Vec::with_capacity(room));
+        if self.objects.is_empty() {
+            record.push(PLAIN);
+        } else {
+            record.push(WITH_OBJECTS);
+            push_number(&mut record, length(&self.objects));
+            push_number(&mut record, length(&packed));
+            record.extend_from_slice(&packed);
+        }
+        record.extend_from_slice(&self.fields);
+        Written { record, objects: self.objects.len(), packed: packed.len() }
     }
 }
 
-type Segment = Zeroizing<Vec<u8>>;
+fn length(bytes: &[u8]) -> u64 {
+    u64::try_from(bytes.len()).unwrap_or(u64::MAX)
+}
 
-/// The decoded segments of a JWT, where they spell the same text again.
-fn segments(text: &str) -> Option<[Segment; 3]> {
-    let mut parts = text.split('.');
-    let mut next = || Some(Zeroizing::new(base64url::decode(parts.next()?.as_bytes())?));
-    let segments = [next()?, next()?, next()?];
+fn push_number(to: &mut Vec<u8>, mut number: u64) {
+    loop {
+        let [low, ..] = (number & 0x7f).to_le_bytes();
+        number = number.wrapping_shr(7);
+        if number == 0 {
+            return to.push(low);
+        }
+        to.push(low | 0x80);
+    }
+}
+
+/// Whether what stands in front is worth nothing without the end: a signature, or the tag
+/// of an encrypted token, which nobody guesses.
+fn signed(segments: &[Zeroizing<Vec<u8>>]) -> bool {
+    matches!(segments, [_, _, .., end] if end.len() >= 16)
+}
+
+/// The decoded segments of a text, where they spell the same text again.
+fn segments(text: &str) -> Option<Vec<Zeroizing<Vec<u8>>>> {
+    let mut segments = Vec::with_capacity(MAX_SEGMENTS);
+    for part in text.split('.') {
+        if segments.len() == MAX_SEGMENTS {
+            return None;
+        }
+        segments.push(Zeroizing::new(base64url::decode(part.as_bytes())?));
+    }
     // base64url::decode accepts one spelling only; that no other comes back is checked
     // and not taken for granted, since a token changed by one character is worthless.
-    (parts.next().is_none() && *joined(segments.each_ref().map(|segment| &***segment)) == *text)
-        .then_some(segments)
+    (*joined(segments.iter().map(|segment| segment.as_slice())) == *text).then_some(segments)
 }
 
-fn joined(segments: [&[u8]; 3]) -> Zeroizing<String> {
-    let length = segments.iter().fold(8, |sum: usize, segment| {
-        sum.saturating_add(segment.len().saturating_mul(4).div_ceil(3))
+fn joined<'s>(segments: impl Iterator<Item = &'s [u8]> + Clone) -> Zeroizing<String> {
+    let length = segments.clone().fold(0, |sum: usize, segment| {
+        sum.saturating_add(segment.len().saturating_mul(4).div_ceil(3)).saturating_add(1)
     });
     let mut text = Zeroizing::new(String::with_capacity(length));
-    for (index, segment) in segments.into_iter().enumerate() {
+    for (index, segment) in segments.enumerate() {
         if index > 0 {
             text.push('.');
         }
@@ -124,25 +210,48 @@ fn joined(segments: [&[u8]; 3]) -> Zeroizing<String> {
     text
 }
 
-/// Reads a record; every method gives `None` where the record does not go on like that.
-pub(super) struct Reader<'a>(&'a [u8]);
+/// A record taken apart, its objects inflated.
+pub(super) struct Record<'a> {
+    objects: Zeroizing<Vec<u8>>,
+    fields: &'a [u8],
+}
 
-impl<'a> Reader<'a> {
-    /// A record of our version.
-    pub(super) fn new(record: &'a [u8]) -> Option<Self> {
-        let (version, rest) = record.split_first()?;
-        (*version == VERSION).then_some(Self(rest))
+impl<'a> Record<'a> {
+    /// A record of a version that is known; `None` for anything else.
+    pub(super) fn open(record: &'a [u8]) -> Option<Self> {
+        match record.split_first()? {
+            (&PLAIN, fields) => Some(Self { objects: Zeroizing::default(), fields }),
+            (&WITH_OBJECTS, rest) => {
+                let mut head = Reader { objects: &[], fields: rest };
+                let length = usize::try_from(head.number()?).ok()?;
+                let objects = objects::unpack(head.bytes()?, length)?;
+                Some(Self { objects, fields: head.fields })
+            }
+            _ => None,
+        }
     }
 
+    pub(super) fn reader(&self) -> Reader<'_> {
+        Reader { objects: &self.objects, fields: self.fields }
+    }
+}
+
+/// Reads a record; every method gives `None` where the record does not go on like that.
+pub(super) struct Reader<'a> {
+    objects: &'a [u8],
+    fields: &'a [u8],
+}
+
+impl<'a> Reader<'a> {
     pub(super) fn byte(&mut self) -> Option<u8> {
-        let (byte, rest) = self.0.split_first()?;
-        self.0 = rest;
+        let (byte, rest) = self.fields.split_first()?;
+        self.fields = rest;
         Some(*byte)
     }
 
     pub(super) fn fixed<const N: usize>(&mut self) -> Option<[u8; N]> {
-        let (bytes, rest) = self.0.split_first_chunk()?;
-        self.0 = rest;
+        let (bytes, rest) = self.fields.split_first_chunk()?;
+        self.fields = rest;
         Some(*bytes)
     }
 
@@ -168,10 +277,8 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
-        let length = usize::try_from(self.number()?).ok()?;
-        let (bytes, rest) = self.0.split_at_checked(length)?;
-        self.0 = rest;
-        Some(bytes)
+        let length = self.number()?;
+        take(&mut self.fields, length)
     }
 
     /// UTF-8 that is no secret.
@@ -181,103 +288,51 @@ impl<'a> Reader<'a> {
 
     /// A text, or its absence.
     pub(super) fn text(&mut self) -> Option<Option<Secret>> {
-        match self.byte()? {
-            ABSENT => Some(None),
-            AS_IS => Some(Some(Secret::new(self.string()?.to_owned()))),
+        let mut segments = [&[][..]; MAX_SEGMENTS];
+        let segments = match self.byte()? {
+            ABSENT => return Some(None),
+            AS_IS => return Some(Some(Secret::new(self.string()?.to_owned()))),
             JWT => {
-                let segments = [self.bytes()?, self.bytes()?, self.bytes()?];
-                Some(Some(Secret::new(std::mem::take(&mut *joined(segments)))))
+                let segments = segments.get_mut(..3)?;
+                for segment in &mut *segments {
+                    *segment = self.bytes()?;
+                }
+                segments
             }
-            _ => None,
-        }
+            SEGMENTS => {
+                let segments = segments.get_mut(..usize::from(self.byte()?))?;
+                for segment in &mut *segments {
+                    *segment = self.segment()?;
+                }
+                segments
+            }
+            _ => return None,
+        };
+        Some(Some(Secret::new(std::mem::take(&mut *joined(segments.iter().copied())))))
+    }
+
+    fn segment(&mut self) -> Option<&'a [u8]> {
+        let number = self.number()?;
+        let from = if number & 1 == 1 { &mut self.objects } else { &mut self.fields };
+        take(from, number.wrapping_shr(1))
     }
 
     /// Whether nothing follows.
     pub(super) const fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.fields.is_empty() && self.objects.is_empty()
     }
 
     /// Nothing may follow.
     pub(super) fn end(self) -> Option<()> {
-        self.0.is_empty().then_some(())
+        (self.fields.is_empty() && self.objects.is_empty()).then_some(())
     }
+}
+
+fn take<'a>(from: &mut &'a [u8], length: u64) -> Option<&'a [u8]> {
+    let (bytes, rest) = from.split_at_checked(usize::try_from(length).ok()?)?;
+    *from = rest;
+    Some(bytes)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn round_trip(text: Option<&str>) -> usize {
-        let mut writer = Writer::new(0);
-        let size = writer.text(text);
-        let record = writer.finish();
-        assert_eq!(record.len(), size.saturating_add(1));
-        let mut reader = Reader::new(&record).unwrap();
-        let read = reader.text().unwrap();
-        assert_eq!(read.as_ref().map(Secret::expose), text);
-        reader.end().unwrap();
-        for length in 0..record.len() {
-            assert!(Reader::new(&record[..length]).is_none_or(|mut cut| cut.text().is_none()));
-        }
-        size
-    }
-
-    #[test]
-    fn a_token_comes_back_byte_for_byte() {
-        round_trip(None);
-        // Canonical: kept decoded. The last is what a signature-less token looks like.
-        for jwt in ["e30.e30.c2lnbg", "_-8.e30.AA", "e30.e30.", ".."] {
-            let segments = segments(jwt).unwrap();
-            assert_eq!(*joined(segments.each_ref().map(|segment| &***segment)), jwt);
-            round_trip(Some(jwt));
-        }
-        // Not canonical, or no JWT: kept as it is.
-        for text in ["e31.e30.c2", "e30.e30.c2lnbg==", "e30.e30", "e30.e30.e30.e30", "e30.e3 0.e30"]
-        {
-            assert!(segments(text).is_none(), "{text}");
-            round_trip(Some(text));
-        }
-        round_trip(Some(""));
-        round_trip(Some("opaque-\u{e9}"));
-    }
-
-    #[test]
-    fn a_jwt_takes_three_quarters_of_its_text() {
-        let segment = base64url::encode(&[7; 900]);
-        assert!(round_trip(Some(&format!("{segment}.{segment}.{segment}"))) < 2710);
-    }
-
-    #[test]
-    fn times_come_back_and_saturate() {
-        for millis in [0, 1, 127, 128, 1_760_000_000_000, i64::MAX] {
-            let mut writer = Writer::new(0);
-            writer.time(Timestamp::from_millis(millis));
-            let record = writer.finish();
-            let mut reader = Reader::new(&record).unwrap();
-            assert_eq!(reader.time(), Some(Timestamp::from_millis(millis)));
-        }
-        let mut writer = Writer::new(0);
-        writer.time(Timestamp::from_millis(-5));
-        assert_eq!(Reader::new(&writer.finish()).unwrap().time().unwrap().millis(), 0);
-    }
-
-    #[test]
-    fn numbers_have_one_spelling_and_64_bits() {
-        let read = |bytes: &[u8]| Reader(bytes).number();
-        assert_eq!(read(&[0]), Some(0));
-        assert_eq!(read(&[0x80, 0]), None);
-        assert_eq!(read(&[0x80]), None);
-        assert_eq!(read(&[0xff; 11]), None);
-        let largest = [[0xff; 9].as_slice(), &[1]].concat();
-        assert_eq!(read(&largest), Some(u64::MAX));
-        assert_eq!(read(&[[0xff; 9].as_slice(), &[2]].concat()), None);
-        assert!(Reader(&[0xff, 0xff, 0xff, 0xff, 0x0f, 1]).bytes().is_none());
-        assert!(Reader(&largest).bytes().is_none());
-    }
-
-    #[test]
-    fn another_version_is_absent() {
-        assert!(Reader::new(&[VERSION + 1, 0]).is_none());
-        assert!(Reader::new(&[]).is_none());
-    }
-}
+mod tests;

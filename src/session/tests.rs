@@ -9,6 +9,9 @@
 mod browser;
 mod forms;
 mod hostile;
+mod keycloak;
+mod keys;
 mod logins;
 mod sessions;
 mod times;
+mod versions;

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::chunks::COOKIE_LIMIT;
 use super::cookies::{Cookies, SUFFIX_LENGTH};
 use super::jar::Jar;
-use super::record::{Reader, Writer};
+use super::record::{Record, Writer};
 use super::sealed;
 use crate::crypto::digest::sha256;
 use crate::crypto::seal::Binding;
@@ -74,11 +74,12 @@ impl Transaction {
         if self.form {
             record.byte(FORM);
         }
-        record.finish()
+        record.finish().record
     }
 
     fn restore(opened: &Opened) -> Option<Self> {
-        let mut record = Reader::new(opened.bytes())?;
+        let record = Record::open(opened.bytes())?;
+        let mut record = record.reader();
         let created = record.time()?;
         let attempts = record.byte()?;
         let mut secret = || Some(Secret::new(record.string()?.to_owned()));

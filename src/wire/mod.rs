@@ -1,9 +1,10 @@
-//! Encodings as they come off the wire: base64url, JSON and time, strict and bounded.
+//! Encodings as they come off the wire: base64url, DEFLATE, JSON and time, strict and bounded.
 //!
-//! Nothing here knows what the bytes mean. RFC 4648 section 5 (base64url),
-//! RFC 8259 (JSON), RFC 7519 section 2 (NumericDate).
+//! Nothing here knows what the bytes mean. RFC 4648 section 5 (base64url), RFC 1951
+//! (DEFLATE), RFC 8259 (JSON), RFC 7519 section 2 (NumericDate).
 
 pub mod base64url;
+pub mod deflate;
 pub mod json;
 pub mod time;
 

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::browser::Browser;
 use super::callback::{code, is, login};
+use super::provider::noise;
 use super::scene::Scene;
 use super::steps::{load, to_provider};
 
@@ -179,7 +180,7 @@ fn a_session_is_new_at_each_login_and_nothing_of_an_older_one_is_kept() {
 #[test]
 fn a_session_that_fits_in_fewer_cookies_removes_the_pieces_left_over() {
     let mut scene = Scene::new();
-    scene.provider.access_token = json!({"pad": "p".repeat(6_000)});
+    scene.provider.access_token = json!({"pad": noise(6_000)});
     let mut browser = Browser::default();
     scene.log_in_with(&mut browser, "/");
     assert!(browser.session().len() >= 2, "{:?}", browser.session());
@@ -194,7 +195,7 @@ fn a_session_that_fits_in_fewer_cookies_removes_the_pieces_left_over() {
 #[test]
 fn a_session_that_does_not_fit_ends_in_a_page_that_says_which_token_is_how_large() {
     let answer = login(|scene| {
-        scene.provider.access_token = json!({"pad": "p".repeat(20_000)});
+        scene.provider.access_token = json!({"pad": noise(20_000)});
     });
     assert_eq!(code(&answer), is(403, "session_too_large"));
     assert!(answer.body.contains("session.cookie.max_count"), "{}", answer.body);

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::browser::{Browser, Request};
 use super::host::Endpoint;
+use super::provider::noise;
 use super::scene::Scene;
 use super::steps::{parameter, to_provider};
 
@@ -70,7 +71,7 @@ fn a_provider_without_an_end_session_endpoint_leaves_the_local_logout() {
 #[test]
 fn every_piece_is_removed_good_or_not() {
     let mut scene = Scene::new();
-    scene.provider.access_token = json!({"pad": "p".repeat(6_000)});
+    scene.provider.access_token = json!({"pad": noise(6_000)});
     let mut browser = Browser::default();
     scene.log_in_with(&mut browser, "/");
     browser

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use oidc_gate::crypto::Secret;
+use oidc_gate::crypto::digest::sha256;
 use oidc_gate::http::Form;
 use oidc_gate::provider::authorize::code_challenge;
 use oidc_gate::token::testing::{self, CLIENT, ISSUER, Signer, with};
-use oidc_gate::wire::Timestamp;
+use oidc_gate::wire::{Timestamp, base64url};
 use serde_json::{Value, json};
 
 use super::host::{Endpoint, Sent};
@@ -260,4 +261,12 @@ impl Provider {
         self.secrets.push(token.clone());
         token
     }
+}
+
+/// `length` characters that nothing makes shorter: the same ones each time.
+pub(crate) fn noise(length: usize) -> String {
+    let blocks = (0_u64..).map(|number| base64url::encode(&sha256(&number.to_be_bytes())));
+    let mut text: String = blocks.take(length.div_ceil(43)).collect();
+    text.truncate(length);
+    text
 }

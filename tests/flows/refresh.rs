@@ -5,6 +5,7 @@ use oidc_gate::token::testing::{CLIENT, NOW};
 use serde_json::{Value, json};
 
 use super::host::Endpoint;
+use super::provider::noise;
 use super::scene::{Answered, Outcome, Scene};
 use super::steps::{left, load, to_provider};
 
@@ -307,7 +308,7 @@ fn neither_refreshed_token_stands_in_for_the_other() {
 #[test]
 fn refreshed_tokens_that_do_not_fit_end_in_a_page_that_says_so() {
     let [problem, page] = refused(|scene| {
-        scene.provider.access_token = json!({"pad": "p".repeat(20_000)});
+        scene.provider.access_token = json!({"pad": noise(20_000)});
     });
     assert_eq!((problem.status, problem.code().as_str()), (403, "session_too_large"));
     assert!(page.body.contains("access token 2"), "{}", page.body);

@@ -192,9 +192,9 @@ pub struct Faults {
     pub id_token_lifespan: Option<Duration>,
     /// The provider's clock is wrong by that many seconds, in `iat`, `exp` and `auth_time`.
     pub clock_offset: i64,
-    /// A claim of that many bytes makes access tokens large.
+    /// A claim of that many bytes, which do not compress, makes access tokens large.
     pub access_padding: usize,
-    /// A claim of that many bytes makes ID tokens large.
+    /// The same for ID tokens.
     pub id_padding: usize,
 
     /// Token answers without `expires_in`. Legal (RFC 6749 section 5.1).

@@ -8,7 +8,7 @@ use super::faults::Faults;
 use super::keys::Keys;
 use super::options::ProviderOptions;
 use super::realm::Subject;
-use crate::words::{base64url, uuid};
+use crate::words::{base64url, noise, uuid};
 
 /// A kind of token for [`DevProvider::mint`](super::DevProvider::mint).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Mint<'_> {
         let mut header = self.header(algorithm);
         let mut claims = self.access_claims(subject);
         if self.faults.access_padding > 0 {
-            claims.insert("padding".into(), "p".repeat(self.faults.access_padding).into());
+            claims.insert("padding".into(), noise(self.faults.access_padding).into());
         }
         merge(&mut header, &self.faults.access_header);
         merge(&mut claims, &self.faults.access_claims);
@@ -64,7 +64,7 @@ impl Mint<'_> {
             claims.insert("nonce".into(), nonce.into());
         }
         if self.faults.id_padding > 0 {
-            claims.insert("padding".into(), "p".repeat(self.faults.id_padding).into());
+            claims.insert("padding".into(), noise(self.faults.id_padding).into());
         }
         merge(&mut header, &self.faults.id_header);
         merge(&mut claims, &self.faults.id_claims);

@@ -139,9 +139,13 @@ fn tokens_that_do_not_fit_are_named_with_what_they_take() {
     else {
         panic!("{error:?}");
     };
-    let length = session.id_token.raw().expose().len();
-    assert!(id_token.abs_diff(length) < 10 && access_token > 5000 && refresh_token > 20);
-    assert!(needed > limit && needed >= id_token + access_token + refresh_token);
+    // About 6000 bytes each, of which what is no noise compresses to next to nothing.
+    for token in [id_token, access_token] {
+        assert!((4300..4600).contains(&token), "{token}");
+    }
+    let sum = id_token + access_token + refresh_token;
+    assert!((20..40).contains(&refresh_token), "{refresh_token}");
+    assert!(needed > limit && (sum..sum + 120).contains(&needed), "{needed}, {sum}");
     assert_eq!(limit, 4096 - NAME.len() - 2 + 4096 - NAME.len() - 2);
     let expected = format!(
         "the session takes {needed} bytes of cookies, and {limit} fit into 2 \
