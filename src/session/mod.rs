@@ -24,6 +24,8 @@ mod record;
 mod sealed;
 mod transaction;
 
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 #[cfg(test)]
 mod tests;
 

@@ -8,34 +8,13 @@ use crate::crypto::seal::{Binding, Opened};
 use crate::crypto::secret::Key;
 use crate::crypto::{Entropy, NoEntropy, Purpose, SealingKeys, Secret};
 use crate::http::{LocalPath, SameSite, SetCookie};
+pub(super) use crate::session::testing::{NOW, Xorshift};
 use crate::session::{Cookies, Jar, Session, Transaction};
 use crate::token::{AccessToken, IdToken};
 use crate::wire::{Timestamp, base64url};
 
 pub(super) const NAME: &str = "__Host-oidc_gate";
 pub(super) const HOST: &str = "app.example";
-pub(super) const NOW: Timestamp = Timestamp::from_seconds(1_760_000_000);
-
-/// Numbers that only look random (xorshift64).
-pub(super) struct Xorshift(pub(super) u64);
-
-impl Xorshift {
-    pub(super) fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-}
-
-impl Entropy for Xorshift {
-    fn fill(&mut self, bytes: &mut [u8]) -> Result<(), NoEntropy> {
-        for byte in bytes {
-            *byte = self.next().to_le_bytes()[3];
-        }
-        Ok(())
-    }
-}
 
 /// A host without random numbers.
 pub(super) struct Broken;

@@ -12,6 +12,7 @@ mod client;
 mod cpu;
 mod rules;
 mod scene;
+mod sessions;
 mod stats;
 mod upstream;
 
@@ -54,6 +55,7 @@ fn main() {
         }
     }
     println!("\n{}", rules::measure());
+    println!("{}", sessions::measure());
     let size = fs::metadata(envoy::filter()).expect("the filter was loaded").len();
     println!("oidc_gate.wasm: {size} bytes");
 }
