@@ -1,7 +1,7 @@
 //! `make bench`: what the gate costs a request, in CPU time of Envoy's worker.
 //!
-//! One Envoy with one worker listens three times: alone, with a small filter that decides nothing (bench/noop-filter),
-//! and with the gate. Each kind of request goes to all three, in bursts over connections that stay open, in an order
+//! One Envoy with one worker listens four times: alone, with a small filter that decides nothing (bench/noop-filter),
+//! and twice with the gate. Each kind of request goes to all four, in bursts over connections that stay open, in an order
 //! that is shuffled anew in every round; before and after each burst the kernel is asked how long the worker's thread
 //! has run. What is printed is the mean of the rounds without their outermost tenths, and of differences *within* a round,
 //! since the rounds themselves drift with whatever else the machine does.

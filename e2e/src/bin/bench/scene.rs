@@ -13,7 +13,7 @@ use crate::client::Client;
 use crate::upstream;
 
 /// The listeners that are always there, in the order of the table's lines.
-const LISTENERS: [&str; 3] = ["Envoy alone", "no-op filter", "the gate"];
+const LISTENERS: [&str; 4] = ["Envoy alone", "no-op filter", "the gate", "gate with x-user"];
 
 /// Longer than any run: nothing is refreshed in the midst of one.
 const LIFESPAN: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -61,7 +61,14 @@ impl Scene {
             file: envoy::root().join("target/wasm32-wasip1/release/noop_filter.wasm"),
             configuration: format!("Bearer {token}"),
         };
-        let config = config(&provider);
+        // The gate sets what the no-op filter sets; what one more header costs has a line of its own.
+        let config = config(&provider, &json!({}));
+        let with_header = Filter {
+            name: "with-header".into(),
+            file: envoy::filter(),
+            configuration: self::config(&provider, &json!({ "x-user": "preferred_username" }))
+                .to_string(),
+        };
         let mut envoy = Envoy::new()
             .wasm_config(config.clone())
             .quiet()
@@ -70,7 +77,8 @@ impl Scene {
             .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
             .upstream(upstream::start())
             .listener(LISTENERS[0], None)
-            .listener(LISTENERS[1], Some(noop));
+            .listener(LISTENERS[1], Some(noop))
+            .listener(LISTENERS[3], Some(with_header));
         for (number, file) in others.iter().enumerate() {
             let (name, configuration) = (format!("other-{number}"), config.to_string());
             envoy = envoy.listener(file, Some(Filter { name, file: file.into(), configuration }));
@@ -114,13 +122,13 @@ impl Scene {
 }
 
 /// As in envoy.yaml, with a public path.
-fn config(provider: &DevProvider) -> Value {
+fn config(provider: &DevProvider, headers: &Value) -> Value {
     json!({
         "provider": { "issuer": provider.issuer(), "cluster": "provider" },
         "client": { "client_id": "APP-frontend", "client_secret": { "env": "CLIENT_SECRET" } },
         "access_token": { "audiences": ["APP-backend"] },
         "session": { "keys": [{ "env": "SESSION_KEY" }], "cookie": { "secure": false } },
-        "upstream": { "headers": { "x-user": "preferred_username" } },
+        "upstream": { "headers": headers },
         "rules": [
             { "match": { "path_prefix": "/api" }, "unauthenticated": "deny" },
             { "match": { "path_prefix": "/public" }, "access": "public" },
