@@ -144,6 +144,56 @@ fn two_tabs_log_in_at_once() {
     );
 }
 
+/// More than the attempts that a browser holds at once: those that were given up begin again.
+#[test]
+fn ten_tabs_that_log_in_at_once_all_end_where_they_wanted() {
+    let gate = gate().start();
+    let chromium = chromium(&gate);
+    let tabs: Vec<_> =
+        (0..10).map(|number| (chromium.tab(), gate.url(&format!("/tab/{number}?of=10")))).collect();
+    for (tab, address) in &tabs {
+        tab.open(address);
+        assert!(at_the_login_form(&gate, tab), "{}: {}", tab.url(), tab.text());
+    }
+    for (tab, address) in &tabs {
+        log_in(tab, "alice", address);
+    }
+    for (tab, _) in &tabs {
+        assert_eq!(fetch(tab, "/api/things")["status"], 200);
+    }
+}
+
+#[test]
+fn the_back_button_after_a_login_ends_on_the_page() {
+    let gate = gate().start();
+    let chromium = chromium(&gate);
+    let tab = chromium.tab();
+    let address = gate.url("/orders");
+    tab.open(&address);
+    log_in(&tab, "alice", &address);
+    tab.run("window.before = true");
+    tab.run("history.back()");
+    // By way of the provider, which knows alice, and of the callback, whose login is over.
+    let script = format!(
+        "location.href === {} && !window.before && document.readyState === 'complete'",
+        Value::from(address)
+    );
+    tab.wait_for("the page to be shown anew", &script);
+    assert_eq!(fetch(&tab, "/api/things")["status"], 200);
+}
+
+#[test]
+fn a_login_whose_attempt_is_forgotten_begins_again_by_itself() {
+    let gate = gate().start();
+    let chromium = chromium(&gate);
+    let tab = chromium.tab();
+    tab.open(&gate.url("/orders"));
+    tab.forget_cookies();
+    assert!(gate_cookies(&tab).is_empty());
+    log_in(&tab, "alice", &gate.url("/orders"));
+    assert_eq!(fetch(&tab, "/api/things")["status"], 200);
+}
+
 #[test]
 fn a_session_ended_elsewhere_shows_as_a_401_that_scripts_can_read() {
     let gate = gate()
