@@ -9,6 +9,7 @@ use crate::http::url::Origin;
 use crate::policy::Rules;
 use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
+use crate::wire::Timestamp;
 
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
@@ -95,37 +96,42 @@ impl Worker {
 
     /// A request's head is there.
     pub fn arrive(&mut self, host: &mut dyn Host, stream: StreamId, head: &Head<'_>) -> Step {
-        let arrival = Arrival::read(head, &self.config.upstream.headers);
-        let origin = match self.origin(&arrival) {
-            Ok(origin) => origin,
-            Err(refusal) => return misdirected(host, &refusal, &arrival),
-        };
-        let jar = self.jar(&arrival);
-        let request = Request { stream, head, arrival: &arrival, origin, jar, waiting_since: None };
-        let decided = self.decide(host, &request);
-        self.step(host, &request, decided)
+        self.consider(host, stream, head, None, Self::decide)
     }
 
     /// A stream that waited may go on; `head` is its request's head again.
     ///
     /// A stream that did not wait is answered, never passed: it is a mistake of ours.
     pub fn resume(&mut self, host: &mut dyn Host, stream: StreamId, head: &Head<'_>) -> Step {
+        let waiter = self.waiters.take(stream);
+        let since = waiter.as_ref().map(|waiter| waiter.since);
+        self.consider(host, stream, head, since, |worker, host, request| {
+            match waiter.map(|waiter| waiter.waiting) {
+                Some(Waiting::Provider | Waiting::Keys | Waiting::Turn(_) | Waiting::Anew) => {
+                    worker.decide(host, request)
+                }
+                Some(Waiting::Form { read, .. }) => worker.form_read(host, request, read),
+                None => Err(Refusal::ProviderUnavailable.into()),
+            }
+        })
+    }
+
+    fn consider(
+        &mut self,
+        host: &mut dyn Host,
+        stream: StreamId,
+        head: &Head<'_>,
+        waiting_since: Option<Timestamp>,
+        decide: impl FnOnce(&mut Self, &mut dyn Host, &Request<'_>) -> Result<Step, Refused>,
+    ) -> Step {
         let arrival = Arrival::read(head, &self.config.upstream.headers);
         let origin = match self.origin(&arrival) {
             Ok(origin) => origin,
             Err(refusal) => return misdirected(host, &refusal, &arrival),
         };
         let jar = self.jar(&arrival);
-        let waiter = self.waiters.take(stream);
-        let waiting_since = waiter.as_ref().map(|waiter| waiter.since);
         let request = Request { stream, head, arrival: &arrival, origin, jar, waiting_since };
-        let decided = match waiter.map(|waiter| waiter.waiting) {
-            Some(Waiting::Provider | Waiting::Keys | Waiting::Turn(_) | Waiting::Anew) => {
-                self.decide(host, &request)
-            }
-            Some(Waiting::Form { read, .. }) => self.form_read(host, &request, read),
-            None => Err(Refusal::ProviderUnavailable.into()),
-        };
+        let decided = decide(self, host, &request);
         self.step(host, &request, decided)
     }
 

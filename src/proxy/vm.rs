@@ -1,6 +1,7 @@
 //! What lives in this VM: plugins (the host may put several into one VM) and their streams.
 
 use std::cell::RefCell;
+use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
 use crate::gate::{Host, Stamp, StreamId, Worker};
@@ -87,8 +88,11 @@ pub(super) struct Vm {
 }
 
 thread_local! {
-    static VM: RefCell<Vm> =
-        const { RefCell::new(Vm { plugins: ById::new(), streams: ById::new() }) };
+    /// Never dropped, since it ends with the VM's memory: what is to be dropped is looked after
+    /// at each use.
+    static VM: ManuallyDrop<RefCell<Vm>> = const {
+        ManuallyDrop::new(RefCell::new(Vm { plugins: ById::new(), streams: ById::new() }))
+    };
 }
 
 /// Runs `action` with the VM's state; `None` where the host calls back in the midst of
