@@ -183,18 +183,6 @@ fn the_back_button_after_a_login_ends_on_the_page() {
 }
 
 #[test]
-fn a_login_whose_attempt_is_forgotten_begins_again_by_itself() {
-    let gate = gate().start();
-    let chromium = chromium(&gate);
-    let tab = chromium.tab();
-    tab.open(&gate.url("/orders"));
-    tab.forget_cookies();
-    assert!(gate_cookies(&tab).is_empty());
-    log_in(&tab, "alice", &gate.url("/orders"));
-    assert_eq!(fetch(&tab, "/api/things")["status"], 200);
-}
-
-#[test]
 fn a_session_ended_elsewhere_shows_as_a_401_that_scripts_can_read() {
     let gate = gate()
         .provider(|options| options.access_token_lifespan = Duration::from_secs(2))

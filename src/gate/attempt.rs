@@ -19,7 +19,7 @@ use super::host::Host;
 
 /// Longest way back that a state holds, in bytes: it travels through URLs twice.
 const PATH_LIMIT: usize = 512;
-/// How often an attempt that took too long begins again by itself.
+/// How often an attempt that is gone begins again by itself.
 const AGAIN_LIMIT: u8 = 2;
 /// How long after its attempt a callback may begin it again.
 const AGAIN_AGE: Duration = Duration::from_secs(24 * 3_600);
@@ -74,10 +74,12 @@ impl State {
         })
     }
 
-    /// Whether the attempt took too long, and not too often in a row.
-    pub(super) fn may_begin_again(&self, now: Timestamp) -> bool {
+    /// Whether the attempt took too long, or `made_room` for others, and not too often in a
+    /// row.
+    pub(super) fn may_begin_again(&self, now: Timestamp, made_room: bool) -> bool {
         let age = now.since(self.created);
-        self.attempts < AGAIN_LIMIT && age >= LOGIN_LIFETIME && age <= AGAIN_AGE
+        let gone = made_room || age >= LOGIN_LIFETIME;
+        self.attempts < AGAIN_LIMIT && gone && age <= AGAIN_AGE
     }
 }
 
@@ -104,11 +106,15 @@ mod tests {
     }
 
     #[test]
-    fn an_attempt_begins_again_only_when_it_took_too_long_and_twice_in_a_row_at_most() {
-        let may = |age: i64, attempts| {
-            State::parse(&state(1_000_000 - age, attempts, "/")).unwrap().may_begin_again(NOW)
+    fn an_attempt_begins_again_only_when_it_is_gone_and_twice_in_a_row_at_most() {
+        let begins = |age: i64, attempts, made_room| {
+            let state = State::parse(&state(1_000_000 - age, attempts, "/")).unwrap();
+            state.may_begin_again(NOW, made_room)
         };
+        let may = |age, attempts| begins(age, attempts, false);
         assert!(may(600, 0) && may(600, 1) && may(86_400, 0));
         assert!(!may(599, 0) && !may(600, 2) && !may(86_401, 0) && !may(-600, 0));
+        assert!(begins(0, 0, true) && begins(599, 1, true));
+        assert!(!begins(0, 2, true) && !begins(86_401, 0, true));
     }
 }

@@ -88,8 +88,8 @@ impl Worker {
     }
 
     /// A callback of no attempt that this browser knows. Whoever is signed in came back
-    /// with the back button: on to the page. An attempt that took too long begins again,
-    /// twice at most. Anything else is not this browser's (RFC 9700 section 4.7), and
+    /// with the back button: on to the page. An attempt that took too long begins again, and
+    /// so does one that made room for those of other tabs, twice at most. Anything else is not this browser's (RFC 9700 section 4.7), and
     /// neither its code nor its path is used: only paths of ours come out of a state.
     fn without_attempt(
         &mut self,
@@ -111,7 +111,8 @@ impl Worker {
             );
             return Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(removal)));
         }
-        match state.filter(|state| state.may_begin_again(host.now())) {
+        let made_room = request.jar.is_full_of_logins();
+        match state.filter(|state| state.may_begin_again(host.now(), made_room)) {
             Some(state) => {
                 let attempts = state.attempts.saturating_add(1);
                 self.start_login(host, request, state.return_to, attempts)

@@ -32,6 +32,13 @@ impl<'a> Jar<'a> {
         !self.excess_pieces.is_empty() || self.pieces.iter().any(Option::is_some)
     }
 
+    /// Whether there are as many logins in progress as a browser may hold: then an older one
+    /// may have made room for them.
+    #[must_use]
+    pub const fn is_full_of_logins(&self) -> bool {
+        self.logins.len() >= super::MAX_LOGINS
+    }
+
     /// Whether a name of ours was there more than once. The first one counts: it is
     /// what RFC 6265 section 5.4 sends first, the longer path or the older cookie. With
     /// `__Host-` names a browser never does that, so it is worth a line in the log.

@@ -208,6 +208,42 @@ fn fetches_leave_no_login_cookies_behind() {
     assert!(browser.jar.is_empty());
 }
 
+/// A browser holds five attempts; the others made room for them.
+#[test]
+fn ten_tabs_that_log_in_at_once_all_end_where_they_wanted() {
+    let mut scene = Scene::new();
+    let mut browser = Browser::default();
+    let tabs: Vec<_> = (0..10).map(|tab| format!("/tab/{tab}")).collect();
+    let queries: Vec<_> = tabs.iter().map(|path| scene.begin(&mut browser, path)).collect();
+    assert_eq!(browser.logins().len(), 5);
+    for (path, query) in tabs.iter().zip(&queries) {
+        let mut answer = scene.come_back(&mut browser, query).answer();
+        if to_provider(&answer) {
+            let again = scene.provider.authorize(answer.location());
+            answer = scene.come_back(&mut browser, &again).answer();
+        }
+        assert_eq!(answer.location(), format!("https://app.example{path}"));
+    }
+    // The first began again; the code of no other tab was used before there was a session.
+    assert!(browser.session().len() == 1 && scene.token_calls() <= 6, "{}", scene.token_calls());
+}
+
+/// Only a full jar says that an attempt made room: a code that somebody else began is refused.
+#[test]
+fn a_callback_without_its_attempt_is_refused_while_there_was_room_for_it() {
+    let mut scene = Scene::new();
+    let query = scene.begin(&mut Browser::default(), "/x");
+    let mut browser = Browser::default();
+    for number in 0..5 {
+        let answer = scene.come_back(&mut browser, &query).answer();
+        assert_eq!((answer.status, answer.code().as_str()), (400, "no_attempt"), "{number}");
+        scene.begin(&mut browser, "/y");
+    }
+    let answer = scene.come_back(&mut browser, &query).answer();
+    assert!(to_provider(&answer), "{answer:?}");
+    assert_eq!(scene.token_calls(), 0);
+}
+
 #[test]
 fn an_attempt_that_took_too_long_begins_again_by_itself_twice_at_most() {
     let mut scene = Scene::new();
