@@ -182,6 +182,24 @@ fn the_back_button_after_a_login_ends_on_the_page() {
     assert_eq!(fetch(&tab, "/api/things")["status"], 200);
 }
 
+/// The state says when the login began; this one says half an hour ago. The browser has no attempt for it, as it has
+/// none once the cookie is ten minutes old.
+#[test]
+fn a_login_that_took_too_long_begins_again_by_itself() {
+    let gate = gate().start();
+    let chromium = chromium(&gate);
+    let tab = chromium.tab();
+    tab.open(&gate.url("/orders"));
+    let login = tab.url();
+    let (_, state) = login.split_once("&state=").expect("the provider is asked with a state");
+    let created = state.split('.').nth(1).expect("the state says when");
+    let earlier = created.parse::<u64>().expect("seconds") - 1_800;
+    tab.open(&login.replacen(&format!(".{created}."), &format!(".{earlier}."), 1));
+    log_in(&tab, "alice", &gate.url("/orders"));
+    assert_eq!(fetch(&tab, "/api/things")["status"], 200);
+    assert_eq!(gate.provider.calls().code, 1, "the code of the first was not used");
+}
+
 #[test]
 fn a_session_ended_elsewhere_shows_as_a_401_that_scripts_can_read() {
     let gate = gate()
