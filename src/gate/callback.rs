@@ -89,8 +89,9 @@ impl Worker {
 
     /// A callback of no attempt that this browser knows. Whoever is signed in came back
     /// with the back button: on to the page. An attempt that took too long begins again, and
-    /// so does one that made room for those of other tabs, twice at most. Anything else is not this browser's (RFC 9700 section 4.7), and
-    /// neither its code nor its path is used: only paths of ours come out of a state.
+    /// so does one that made room for those of other tabs, twice at most. Anything else is
+    /// not this browser's (RFC 9700 section 4.7), and neither its code nor its path is used:
+    /// only paths of ours come out of a state.
     fn without_attempt(
         &mut self,
         host: &mut dyn Host,

@@ -67,13 +67,7 @@ fn respond(reply: &Reply, stream: u32) -> Action {
     let response = reply.response();
     let headers =
         map::write(response.headers.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    if abi::respond(response.status, &headers, &response.body).is_err() {
-        abi::log(
-            abi::LEVEL_ERROR,
-            "the host did not take an answer; the request stays where it is",
-        );
-    }
-    Action::Pause
+    answer(response.status, &headers, &response.body)
 }
 
 /// Answers 503, whatever the stream waits for.
@@ -81,7 +75,11 @@ pub(super) fn unavailable(stream: u32, reason: &str) -> Action {
     vm::with(|vm| vm.gives_up(stream));
     abi::log(abi::LEVEL_ERROR, reason);
     let headers = [("cache-control", "no-store"), ("retry-after", "5")];
-    if abi::respond(503, &map::write(headers.into_iter()), b"").is_err() {
+    answer(503, &map::write(headers.into_iter()), b"")
+}
+
+fn answer(status: u16, headers: &[u8], body: &[u8]) -> Action {
+    if abi::respond(status, headers, body).is_err() {
         abi::log(
             abi::LEVEL_ERROR,
             "the host did not take an answer; the request stays where it is",

@@ -140,12 +140,19 @@ impl Vm {
     /// The right to act on a stream, if nothing has been done about it. A stream that the
     /// host never announced is known from here on, so that it too is answered once.
     pub(super) fn undecided(&mut self, stream: u32) -> Option<Undecided> {
-        if self.streams.get(stream).is_none() {
-            self.streams.insert(stream, Stream::new(NO_PLUGIN));
-        }
-        let known = self.streams.get_mut(stream).filter(|known| known.fate == Fate::Undecided)?;
-        known.fate = Fate::Over;
-        Some(Undecided { stream, plugin: known.plugin, astray: false, erasing: Erasing::Overwrite })
+        let plugin = match self.streams.get_mut(stream) {
+            Some(known) if known.fate != Fate::Undecided => return None,
+            Some(known) => {
+                known.fate = Fate::Over;
+                known.plugin
+            }
+            None => {
+                let unknown = Stream { fate: Fate::Over, ..Stream::new(NO_PLUGIN) };
+                self.streams.insert(stream, unknown);
+                NO_PLUGIN
+            }
+        };
+        Some(Undecided { stream, plugin, astray: false, erasing: Erasing::Overwrite })
     }
 
     /// Has the worker of a stream decide about it.
