@@ -7,29 +7,12 @@ use std::rc::Rc;
 
 use oidc_gate::crypto::{Entropy, NoEntropy};
 use oidc_gate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
-use oidc_gate::http::Form;
 use oidc_gate::jose::{Algorithm, PublicKey, PureRust, SignatureBackend, Verdict};
 use oidc_gate::provider::HttpCall;
 use oidc_gate::token::testing::NOW;
 use oidc_gate::wire::Timestamp;
 
-/// Which of the provider's endpoints a call is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Endpoint {
-    Discovery,
-    Keys,
-    Token,
-}
-
-/// A call that the gate sent.
-#[derive(Clone)]
-pub(crate) struct Sent {
-    pub(crate) id: CallId,
-    pub(crate) endpoint: Endpoint,
-    pub(crate) headers: BTreeMap<String, String>,
-    /// The form in its body.
-    pub(crate) form: BTreeMap<String, String>,
-}
+pub(crate) use super::sent::{Endpoint, Sent};
 
 /// How randomness behaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -152,22 +135,15 @@ impl Host for TestHost {
     }
 
     fn dispatch(&mut self, call: &HttpCall) -> Result<CallId, NotSent> {
-        let headers: BTreeMap<String, String> = call.headers.iter().cloned().collect();
-        let endpoint = match headers[":path"].as_str() {
-            "/realms/acme/.well-known/openid-configuration" => Endpoint::Discovery,
-            "/realms/acme/certs" => Endpoint::Keys,
-            "/realms/acme/token" => Endpoint::Token,
-            other => panic!("a call to {other}"),
-        };
+        let id = CallId(self.calls + 1);
+        let sent = Sent::new(id, call.headers.iter().cloned().collect(), &call.body);
         assert_eq!(call.cluster, "keycloak");
         assert_eq!(call.timeout.as_secs(), 5);
-        if self.not_taken.contains(&endpoint) {
+        if self.not_taken.contains(&sent.endpoint) {
             self.refused += 1;
             return Err(NotSent);
         }
         self.calls += 1;
-        let id = CallId(self.calls);
-        let sent = Sent { id, endpoint, headers, form: form(&call.body) };
         self.pending.push(sent.clone());
         self.sent.push(sent);
         Ok(id)
@@ -216,22 +192,4 @@ impl Host for TestHost {
     fn log(&mut self, level: Level, line: &str) {
         self.log.push((level, line.to_owned()));
     }
-}
-
-/// The parameters that the gate ever sends, each at most once.
-fn form(body: &[u8]) -> BTreeMap<String, String> {
-    let form = Form::parse(body).unwrap();
-    let names = [
-        "grant_type",
-        "code",
-        "redirect_uri",
-        "code_verifier",
-        "refresh_token",
-        "client_id",
-        "client_secret",
-        "scope",
-    ];
-    let value =
-        |name: &str| form.once(name).unwrap().map(|value| (name.to_owned(), value.to_owned()));
-    names.iter().filter_map(|name| value(name)).collect()
 }

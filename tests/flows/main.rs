@@ -27,6 +27,7 @@ mod reply;
 mod request;
 mod scene;
 mod secrets;
+mod sent;
 mod session_info;
 mod slow;
 mod steps;

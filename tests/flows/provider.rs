@@ -10,7 +10,7 @@ use oidc_gate::token::testing::{self, CLIENT, ISSUER, Signer, with};
 use oidc_gate::wire::{Timestamp, base64url};
 use serde_json::{Value, json};
 
-use super::host::{Endpoint, Sent};
+use super::sent::{Endpoint, Sent};
 
 /// What the client authenticates with; `+` and `:` must be form-encoded (RFC 6749 2.3.1).
 pub(crate) const CLIENT_SECRET: &str = "s3cr3t+of:the-client";

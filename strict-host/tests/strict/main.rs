@@ -3,11 +3,13 @@
 #[path = "../../../tests/flows/browser.rs"]
 #[allow(dead_code, reason = "the browser of tests/flows; not all of it is needed here")]
 mod browser;
-mod host;
 #[path = "../../../tests/flows/provider.rs"]
 #[allow(dead_code, reason = "the provider of tests/flows; not all of it is needed here")]
 mod provider;
 mod scene;
+#[path = "../../../tests/flows/sent.rs"]
+#[allow(dead_code, reason = "the calls of tests/flows; not all of it is needed here")]
+mod sent;
 
 mod login;
 mod matrix;

@@ -3,14 +3,15 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use oidc_gate::gate::CallId;
 use oidc_gate::token::testing::{API, CLIENT, ISSUER, NOW, Signer};
 use oidc_gate::wire::Timestamp;
 use oidc_gate_strict_host::{Call, Head, Outcome, Process, Removal, Response, State, Traits, Vm};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Request};
-use super::host::Sent;
 use super::provider::{CLIENT_SECRET, Provider};
+use super::sent::Sent;
 
 pub(crate) const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 /// The plugin.
@@ -127,7 +128,8 @@ impl Scene {
     /// The provider answers this call, be it one that nobody waits for.
     pub(crate) fn answer(&mut self, call: &Call) {
         let now = self.now();
-        match self.provider.answer(&Sent::of(call), now) {
+        let sent = Sent::new(CallId(call.number), call.headers.clone(), &call.body);
+        match self.provider.answer(&sent, now) {
             Some((Some(status), body)) => {
                 let status = (b":status".to_vec(), status.to_string().into_bytes());
                 self.vm.answer(call, Head::new([status]), 1, &body);
