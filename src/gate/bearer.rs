@@ -67,6 +67,7 @@ impl Worker {
     }
 
     /// `None`: the request waits for newer keys.
+    #[cold]
     fn verify_bearer(
         &mut self,
         host: &mut dyn Host,

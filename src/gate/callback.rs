@@ -34,6 +34,7 @@ struct Parameters {
 
 impl Worker {
     /// `GET /oauth2/callback`.
+    #[cold]
     pub(super) fn callback(
         &mut self,
         host: &mut dyn Host,

@@ -15,9 +15,14 @@ pub(super) fn decision(
     reason: &str,
 ) {
     if host.logs(level) {
-        let id = request_id(arrival.request_id);
-        host.log(level, &format!("request={id} decision={decision} reason={reason:?}"));
+        write(host, level, arrival, decision, reason);
     }
+}
+
+#[cold]
+fn write(host: &mut dyn Host, level: Level, arrival: &Arrival<'_>, decision: &str, reason: &str) {
+    let id = request_id(arrival.request_id);
+    host.log(level, &format!("request={id} decision={decision} reason={reason:?}"));
 }
 
 /// A client may send any request id: only what an id is made of is repeated.

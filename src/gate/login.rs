@@ -27,6 +27,7 @@ pub(super) struct Begun {
 
 impl Worker {
     /// A request without credentials: to the provider where a person waits, else 401.
+    #[cold]
     pub(super) fn unauthenticated(
         &mut self,
         host: &mut dyn Host,
@@ -54,6 +55,7 @@ impl Worker {
     }
 
     /// `GET /oauth2/login?return_to=/x`: a login that the page asks for.
+    #[cold]
     pub(super) fn login_endpoint(
         &mut self,
         host: &mut dyn Host,

@@ -14,6 +14,7 @@ use super::{Step, log};
 impl Worker {
     /// `GET` or `POST /oauth2/logout`. Needs no provider that answers: whatever happens,
     /// the cookies are gone.
+    #[cold]
     pub(super) fn logout(
         &mut self,
         host: &mut dyn Host,

@@ -33,10 +33,24 @@ pub(super) enum Turned {
 }
 
 impl Worker {
+    /// What the request does about its session's tokens: nothing, as long as they are fresh.
+    pub(super) fn turn(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Rc<Live>,
+    ) -> Result<Turned, Refusal> {
+        match self.freshness(&live.session, host.now()) {
+            Freshness::Fresh => Ok(Turned::Go(Rc::clone(live))),
+            Freshness::Due | Freshness::Over => self.due_turn(host, request, live),
+        }
+    }
+
     /// What the request does about a token that runs out.
     ///
     /// An older cookie may be several refreshes behind: each is looked up in its turn.
-    pub(super) fn turn(
+    #[cold]
+    fn due_turn(
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,

@@ -247,6 +247,7 @@ impl Worker {
         Ok(origin)
     }
 
+    #[cold]
     fn read_origin(&self, arrival: &Arrival<'_>) -> Result<Origin, Refusal> {
         let secure = self.config.session.as_ref().is_none_or(|session| session.cookie.secure);
         let likely = if secure { Scheme::Https } else { Scheme::Http };

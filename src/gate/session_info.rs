@@ -19,6 +19,7 @@ const CLAIMS_LIMIT: usize = 32;
 impl Worker {
     /// `{"sub", "expires_at"}` and the ID token's claims that `?claims=name,email` names,
     /// or 401. `expires_at` is a NumericDate: when the session ends unless it is used.
+    #[cold]
     pub(super) fn session_info(
         &mut self,
         host: &mut dyn Host,

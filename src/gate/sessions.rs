@@ -58,22 +58,25 @@ impl Worker {
     /// The session of the request's cookie, if it opens and has not ended.
     pub(super) fn live(&mut self, host: &dyn Host, request: &Request<'_>) -> Option<Rc<Live>> {
         let cookies = self.cookies.as_ref()?;
-        let settings = self.config.session.as_ref()?;
         let text = cookies.session_text(&request.jar)?;
         let origin = request.origin.host();
         let live = match self.sessions.get(text, origin) {
             Some(live) => live,
-            None => {
-                let text = text.join();
-                let (session, with_first_key) =
-                    cookies.open_session(&settings.keys, &text, origin)?;
-                let live = Rc::new(Live::new(session, with_first_key, &self.config));
-                self.sessions.put(&text, origin, Rc::clone(&live), live.size());
-                live
-            }
+            None => self.open(&text.join(), origin)?,
         };
+        let settings = self.config.session.as_ref()?;
         let ended = live.session.ended(settings, host.now()).is_some();
         (!ended && !self.turns.ended(&live)).then_some(live)
+    }
+
+    /// A session that was not seen on this worker a moment ago.
+    #[cold]
+    fn open(&mut self, text: &[u8], origin: &str) -> Option<Rc<Live>> {
+        let (cookies, settings) = (self.cookies.as_ref()?, self.config.session.as_ref()?);
+        let (session, with_first_key) = cookies.open_session(&settings.keys, text, origin)?;
+        let live = Rc::new(Live::new(session, with_first_key, &self.config));
+        self.sessions.put(text, origin, Rc::clone(&live), live.size());
+        Some(live)
     }
 
     /// The freshness of the token that runs out first, of those that matter.
@@ -162,6 +165,7 @@ impl Worker {
     }
 
     /// The cookies that keep `session` in the browser that asked.
+    #[cold]
     pub(super) fn write_session(
         &self,
         host: &mut dyn Host,

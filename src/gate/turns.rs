@@ -5,7 +5,6 @@
 //! tokens, and its outcome is remembered for a while: requests that are still on their way
 //! with the old cookie get the new session, not a second call.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 use std::time::Duration;
 
@@ -14,7 +13,7 @@ use crate::crypto::digest::sha256;
 use crate::provider::{TokenAnswer, TokenError};
 use crate::session::{Session, Transaction};
 use crate::token::{AccessToken, Refusal};
-use crate::wire::Timestamp;
+use crate::wire::{SortedMap, Timestamp};
 
 use super::identity::Live;
 use super::shared::{COOLDOWN, LOGOUT, MEMORY};
@@ -108,20 +107,20 @@ pub(super) struct Booked {
 /// The turns of this worker, and the sessions that ended here a moment ago.
 #[derive(Debug, Default)]
 pub(super) struct Turns {
-    booked: BTreeMap<TurnId, Booked>,
-    ended: BTreeMap<[u8; 16], Timestamp>,
+    booked: SortedMap<TurnId, Box<Booked>>,
+    ended: SortedMap<[u8; 16], Timestamp>,
 }
 
 impl Turns {
     /// Books a turn, or what became of it. The lease stays as it was.
     pub(super) fn set(&mut self, id: TurnId, turn: Turn, now: Timestamp) {
         let lease = self.booked.get(&id).and_then(|booked| booked.lease);
-        self.booked.insert(id, Booked { at: now, lease, turn });
+        self.booked.insert(id, Box::new(Booked { at: now, lease, turn }));
     }
 
     /// Books a turn of this worker's own.
     pub(super) fn begin(&mut self, id: TurnId, lease: Option<u64>, now: Timestamp) {
-        self.booked.insert(id, Booked { at: now, lease, turn: Turn::Calling });
+        self.booked.insert(id, Box::new(Booked { at: now, lease, turn: Turn::Calling }));
     }
 
     /// What is known of a turn.
@@ -178,12 +177,12 @@ impl Turns {
 
     /// Whether this session was logged out here a moment ago.
     pub(super) fn session_ended(&self, session: &[u8; 16]) -> bool {
-        self.ended.contains_key(session)
+        self.ended.get(session).is_some()
     }
 
     /// Has the outcomes go upstream as this configuration says.
     pub(super) fn judge_anew(&mut self, config: &Config) {
-        for booked in self.booked.values_mut() {
+        for (_, booked) in self.booked.iter_mut() {
             if let Turn::Renewed(live) = &mut booked.turn {
                 *live = Rc::new(Live::new(live.session.clone(), live.with_first_key, config));
             }

@@ -1,10 +1,9 @@
 //! Who waits for what: bounded in number and in time.
 
-use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::session::KeptForm;
-use crate::wire::Timestamp;
+use crate::wire::{SortedMap, Timestamp};
 
 use super::Step;
 use super::forms::{self, Unkept};
@@ -43,23 +42,24 @@ pub(super) struct Waiter {
 
 /// The streams that wait on this worker.
 #[derive(Debug, Default)]
-pub(super) struct Waiters(BTreeMap<StreamId, Waiter>);
+pub(super) struct Waiters(SortedMap<StreamId, Box<Waiter>>);
 
 impl Waiters {
     /// Lets a stream wait.
     pub(super) fn put(&mut self, stream: StreamId, waiter: Waiter) {
-        self.0.insert(stream, waiter);
+        self.0.insert(stream, Box::new(waiter));
     }
 
     /// The stream waits no longer.
     pub(super) fn take(&mut self, stream: StreamId) -> Option<Waiter> {
-        self.0.remove(&stream)
+        self.0.remove(&stream).map(|waiter| *waiter)
     }
 
     /// Lets those wait who waited under another configuration; their time goes on.
     pub(super) fn take_over(&mut self, old: Self) {
-        let anew = |waiter: Waiter| Waiter { waiting: Waiting::Anew, ..waiter };
-        self.0.extend(old.0.into_iter().map(|(stream, waiter)| (stream, anew(waiter))));
+        for (stream, waiter) in old.0 {
+            self.put(stream, Waiter { waiting: Waiting::Anew, ..*waiter });
+        }
     }
 
     /// What the stream waits for, if it does.
@@ -87,7 +87,7 @@ impl Waiters {
     /// been set back since counts from now: nobody waits for the time it was set back by,
     /// and nobody is thrown out.
     pub(super) fn overdue(&mut self, now: Timestamp, patience: Duration) -> Vec<StreamId> {
-        for waiter in self.0.values_mut() {
+        for (_, waiter) in self.0.iter_mut() {
             waiter.since = waiter.since.min(now);
         }
         let over = |waiter: &Waiter| now.since(waiter.since) > patience;
@@ -119,6 +119,7 @@ impl Worker {
     }
 
     /// Waits till metadata and keys are there; the provider is asked at once, if it may be.
+    #[cold]
     pub(super) fn wait_for_provider(
         &mut self,
         host: &mut dyn Host,

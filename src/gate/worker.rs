@@ -1,6 +1,5 @@
 //! What one worker holds, and how events find the requests they are for.
 
-use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use crate::config::Config;
@@ -9,7 +8,7 @@ use crate::http::url::Origin;
 use crate::policy::Rules;
 use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
-use crate::wire::Timestamp;
+use crate::wire::{SortedMap, Timestamp};
 
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
@@ -48,7 +47,7 @@ pub struct Worker {
     pub(super) bearers_generation: u64,
     /// The `:authority` that was asked last, and its origin.
     pub(super) asked: Option<(Box<[u8]>, Rc<Origin>)>,
-    pub(super) flights: BTreeMap<CallId, Flight>,
+    pub(super) flights: SortedMap<CallId, Flight>,
     pub(super) waiters: Waiters,
     pub(super) turns: Turns,
     pub(super) cells: Cells,
@@ -67,7 +66,7 @@ impl Worker {
             bearers: Cache::new(BEARERS_BYTES),
             bearers_generation: 0,
             asked: None,
-            flights: BTreeMap::new(),
+            flights: SortedMap::new(),
             waiters: Waiters::default(),
             turns: Turns::default(),
             cells: Cells::new(&config),
@@ -81,8 +80,11 @@ impl Worker {
     pub fn take_over(&mut self, old: Self) {
         self.waiters.take_over(old.waiters);
         if self.cells == old.cells {
-            let flights = old.flights.into_iter();
-            self.flights.extend(flights.filter(|(_, flight)| matches!(flight, Flight::Turn(..))));
+            for (call, flight) in old.flights {
+                if matches!(flight, Flight::Turn(..)) {
+                    self.flights.insert(call, flight);
+                }
+            }
             self.turns = old.turns;
             self.turns.judge_anew(&self.config);
         }
@@ -219,18 +221,15 @@ impl Worker {
         request: &Request<'_>,
         decided: Result<Step, Refused>,
     ) -> Step {
-        decided.unwrap_or_else(|refused| {
-            let Refused { refusal, cookies } = refused;
-            log::decision(
-                host,
-                refusal.level(),
-                request.arrival,
-                refusal.code(),
-                &refusal.to_string(),
-            );
-            let login = self.config.login.then_some(self.config.endpoints.login.as_str());
-            Step::Reply(Reply::refused(&refusal, request.arrival, login).with_cookies(cookies))
-        })
+        decided.unwrap_or_else(|refused| self.refused(host, request, refused))
+    }
+
+    #[cold]
+    fn refused(&self, host: &mut dyn Host, request: &Request<'_>, refused: Refused) -> Step {
+        let Refused { refusal, cookies } = refused;
+        log::decision(host, refusal.level(), request.arrival, refusal.code(), &refusal.to_string());
+        let login = self.config.login.then_some(self.config.endpoints.login.as_str());
+        Step::Reply(Reply::refused(&refusal, request.arrival, login).with_cookies(cookies))
     }
 
     /// Sends whatever metadata or key fetch is due.

@@ -1,9 +1,8 @@
 //! The first rule that matches decides; what matches none needs an authenticated user.
 
-use std::collections::BTreeMap;
-
 use super::path;
 use crate::config::{Access, PathMatch, Rule, Unauthenticated};
+use crate::wire::SortedMap;
 
 /// What a request needs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,9 +34,9 @@ pub struct AmbiguousPath;
 pub struct Rules {
     rules: Vec<Compiled>,
     /// Rules for one path, by that path. Each list is in the order of the configuration.
-    exact: BTreeMap<Vec<u8>, Vec<usize>>,
+    exact: SortedMap<Vec<u8>, Vec<usize>>,
     /// Rules for a path and what is below it, by that path.
-    prefix: BTreeMap<Vec<u8>, Vec<usize>>,
+    prefix: SortedMap<Vec<u8>, Vec<usize>>,
     /// Rules for every path.
     anywhere: Vec<usize>,
     /// Segments of the longest prefix: further ones need no look-up.
@@ -57,32 +56,35 @@ impl Rules {
     pub fn new(rules: &[Rule]) -> Self {
         let mut compiled = Self {
             rules: rules.iter().map(Compiled::new).collect(),
-            exact: BTreeMap::new(),
-            prefix: BTreeMap::new(),
+            exact: SortedMap::new(),
+            prefix: SortedMap::new(),
             anywhere: Vec::new(),
             deepest: 0,
         };
         for (index, rule) in rules.iter().enumerate() {
-            compiled.list(&rule.path).push(index);
+            compiled.add(&rule.path, index);
         }
         compiled
     }
 
-    /// The list that a rule for `path` stands in.
-    fn list(&mut self, path: &PathMatch) -> &mut Vec<usize> {
-        match path {
-            PathMatch::Any => &mut self.anywhere,
-            PathMatch::Exact(path) => self.exact.entry(path.clone().into_bytes()).or_default(),
+    /// Adds the next rule, which is for `path`.
+    fn add(&mut self, path: &PathMatch, rule: usize) {
+        let (lists, path) = match path {
+            PathMatch::Any => return self.anywhere.push(rule),
+            PathMatch::Exact(path) => (&mut self.exact, path.as_str()),
             PathMatch::Prefix(path) => match path.trim_end_matches('/') {
                 // "/" is the prefix of every path.
-                "" => &mut self.anywhere,
+                "" => return self.anywhere.push(rule),
                 path => {
                     let depth = path.bytes().filter(|byte| *byte == b'/').count();
                     self.deepest = self.deepest.max(depth);
-                    self.prefix.entry(path.as_bytes().to_vec()).or_default()
+                    (&mut self.prefix, path)
                 }
             },
-        }
+        };
+        let mut rules = lists.remove(path.as_bytes()).unwrap_or_default();
+        rules.push(rule);
+        lists.insert(path.as_bytes().to_vec(), rules);
     }
 
     /// What a request with this method and this `:path` needs; the query is not looked at.

@@ -62,6 +62,7 @@ fn go_on(moment: Moment) -> Action {
     }
 }
 
+#[cold]
 fn respond(reply: &Reply, stream: u32) -> Action {
     keep(stream, reply.cookies(), None);
     let response = reply.response();
@@ -71,6 +72,7 @@ fn respond(reply: &Reply, stream: u32) -> Action {
 }
 
 /// Answers 503, whatever the stream waits for.
+#[cold]
 pub(super) fn unavailable(stream: u32, reason: &str) -> Action {
     vm::with(|vm| vm.gives_up(stream));
     abi::log(abi::LEVEL_ERROR, reason);

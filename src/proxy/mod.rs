@@ -5,7 +5,6 @@
 //! since each one costs every request. The rest of the crate knows nothing of this.
 
 mod abi;
-mod by_id;
 mod carry_out;
 mod change;
 mod host;

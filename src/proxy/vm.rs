@@ -6,9 +6,9 @@ use std::rc::Rc;
 
 use crate::gate::{Host, Stamp, StreamId, Worker};
 use crate::http::{Head, HeaderValue};
+use crate::wire::SortedMap;
 
 use super::abi;
-use super::by_id::ById;
 use super::change::Erasing;
 use super::host::{self, ThisHost};
 use super::signatures::HostSignatures;
@@ -83,15 +83,15 @@ impl Undecided {
 
 /// The state of the VM.
 pub(super) struct Vm {
-    plugins: ById<Plugin>,
-    streams: ById<Stream>,
+    plugins: SortedMap<u32, Plugin>,
+    streams: SortedMap<u32, Stream>,
 }
 
 thread_local! {
     /// Never dropped, since it ends with the VM's memory: what is to be dropped is looked after
     /// at each use.
     static VM: ManuallyDrop<RefCell<Vm>> = const {
-        ManuallyDrop::new(RefCell::new(Vm { plugins: ById::new(), streams: ById::new() }))
+        ManuallyDrop::new(RefCell::new(Vm { plugins: SortedMap::new(), streams: SortedMap::new() }))
     };
 }
 
@@ -105,7 +105,7 @@ impl Vm {
     /// A plugin has a configuration: its first, or another one.
     pub(super) fn configured(&mut self, plugin: u32, mut worker: Worker) {
         let signatures = Rc::new(HostSignatures::probe());
-        let old = self.plugins.remove(plugin);
+        let old = self.plugins.remove(&plugin);
         let queue = old.as_ref().and_then(|old| old.queue).or_else(host::register_queue);
         if let Some(old) = old {
             worker.take_over(old.worker);
@@ -122,17 +122,17 @@ impl Vm {
     }
 
     fn waits_no_longer(&mut self, stream: u32, plugin: u32) {
-        if let Some(plugin) = self.plugins.get_mut(plugin) {
+        if let Some(plugin) = self.plugins.get_mut(&plugin) {
             plugin.worker.gone(StreamId(stream));
         }
     }
 
     /// A stream or a plugin is gone.
     pub(super) fn gone(&mut self, context: u32) {
-        match self.streams.remove(context) {
+        match self.streams.remove(&context) {
             Some(stream) => self.waits_no_longer(context, stream.plugin),
             None => {
-                self.plugins.remove(context);
+                self.plugins.remove(&context);
             }
         }
     }
@@ -140,7 +140,7 @@ impl Vm {
     /// The right to act on a stream, if nothing has been done about it. A stream that the
     /// host never announced is known from here on, so that it too is answered once.
     pub(super) fn undecided(&mut self, stream: u32) -> Option<Undecided> {
-        let plugin = match self.streams.get_mut(stream) {
+        let plugin = match self.streams.get_mut(&stream) {
             Some(known) if known.fate != Fate::Undecided => return None,
             Some(known) => {
                 known.fate = Fate::Over;
@@ -185,20 +185,20 @@ impl Vm {
 
     /// The stream's worker need not resume it.
     pub(super) fn forget_waiter(&mut self, stream: u32) {
-        if let Some(plugin) = self.streams.get(stream).map(|stream| stream.plugin) {
+        if let Some(plugin) = self.streams.get(&stream).map(|stream| stream.plugin) {
             self.waits_no_longer(stream, plugin);
         }
     }
 
     fn set_fate(&mut self, stream: u32, fate: Fate) {
-        if let Some(stream) = self.streams.get_mut(stream) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
             stream.fate = fate;
         }
     }
 
     /// How far the stream is; `None` for one that never began.
     pub(super) fn fate(&self, stream: u32) -> Option<Fate> {
-        self.streams.get(stream).map(|stream| stream.fate)
+        self.streams.get(&stream).map(|stream| stream.fate)
     }
 
     /// Runs `action` with the worker of a stream.
@@ -207,7 +207,7 @@ impl Vm {
         stream: u32,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<T> {
-        let root = self.streams.get(stream)?.plugin;
+        let root = self.streams.get(&stream)?.plugin;
         self.run(root, stream, action).map(|(done, _)| done)
     }
 
@@ -217,7 +217,7 @@ impl Vm {
         stream: u32,
         trailers: &Head<'_>,
     ) -> Option<(Vec<Vec<u8>>, Erasing)> {
-        let root = self.streams.get(stream)?.plugin;
+        let root = self.streams.get(&stream)?.plugin;
         let (names, host) = self.run(root, stream, |worker, _| worker.foreign(trailers))?;
         Some((names, host.erasing))
     }
@@ -238,7 +238,7 @@ impl Vm {
         current: u32,
         action: impl FnOnce(&mut Worker, &mut dyn Host) -> T,
     ) -> Option<(T, Found)> {
-        let plugin = self.plugins.get_mut(root)?;
+        let plugin = self.plugins.get_mut(&root)?;
         let signatures = Rc::clone(&plugin.signatures);
         let mut host = ThisHost::new(root, current, plugin.log_level, plugin.queue, &signatures);
         let done = action(&mut plugin.worker, &mut host);
@@ -249,21 +249,21 @@ impl Vm {
 
     /// Reads again how much the host wants logged.
     pub(super) fn refresh_log_level(&mut self, plugin: u32) {
-        if let Some(plugin) = self.plugins.get_mut(plugin) {
+        if let Some(plugin) = self.plugins.get_mut(&plugin) {
             plugin.log_level = abi::log_level();
         }
     }
 
     /// All of the body of a stream that waits is there.
     pub(super) fn body_ends(&mut self, stream: u32, size: usize) {
-        if let Some(stream) = self.streams.get_mut(stream) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
             stream.body = Some(size);
         }
     }
 
     /// How large the body of a stream that waits is, where all of it is there.
     pub(super) fn whole_body(&self, stream: u32) -> Option<usize> {
-        self.streams.get(stream)?.body
+        self.streams.get(&stream)?.body
     }
 
     /// Keeps cookies for the stream's response.
@@ -273,14 +273,14 @@ impl Vm {
         cookies: Vec<HeaderValue>,
         stamp: Option<Stamp>,
     ) {
-        if let Some(stream) = self.streams.get_mut(stream) {
+        if let Some(stream) = self.streams.get_mut(&stream) {
             stream.for_response = Some(Box::new(ForResponse { cookies, stamp }));
         }
     }
 
     /// Gives the cookies for the stream's response, once, if they still hold.
     pub(super) fn take_cookies(&mut self, stream: u32) -> Vec<HeaderValue> {
-        let kept = self.streams.get_mut(stream).and_then(|stream| stream.for_response.take());
+        let kept = self.streams.get_mut(&stream).and_then(|stream| stream.for_response.take());
         let Some(kept) = kept else { return Vec::new() };
         let holds = match kept.stamp {
             Some(stamp) => self

@@ -9,10 +9,10 @@
 //! The cache only saves work, it decides nothing: expiry and today's configuration are
 //! judged by the caller on every request. It is bounded in bytes; a miss is cheap.
 
-use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use super::chunks::Text;
+use crate::wire::SortedMap;
 
 /// Bytes a worker's cache takes unless told otherwise: some 1,300 to 2,000 sessions.
 pub const DEFAULT_BYTES: usize = 8 << 20;
@@ -22,7 +22,7 @@ pub const DEFAULT_BYTES: usize = 8 << 20;
 const KEY_LENGTH: usize = 16;
 type Key = [u8; KEY_LENGTH];
 
-/// What an entry takes besides its texts and its value: key, lengths, its place in the tree.
+/// What an entry takes besides its texts and its value: key, lengths, its place in the list.
 const ENTRY_OVERHEAD: usize = 128;
 
 struct Entry<T> {
@@ -33,7 +33,7 @@ struct Entry<T> {
 }
 
 struct Generation<T> {
-    entries: BTreeMap<Key, Entry<T>>,
+    entries: SortedMap<Key, Box<Entry<T>>>,
     size: usize,
 }
 
@@ -94,7 +94,8 @@ impl<T: Clone> Cache<T> {
             .into_iter()
             .fold(ENTRY_OVERHEAD, usize::saturating_add);
         if size <= self.half {
-            self.insert(*key, Entry { text: text.into(), host: host.into(), value, size });
+            let entry = Entry { text: text.into(), host: host.into(), value, size };
+            self.insert(*key, Box::new(entry));
         }
     }
 
@@ -123,7 +124,7 @@ impl<T: Clone> Cache<T> {
         self.young.size.saturating_add(self.old.size)
     }
 
-    fn insert(&mut self, key: Key, entry: Entry<T>) {
+    fn insert(&mut self, key: Key, entry: Box<Entry<T>>) {
         if self.young.size.saturating_add(entry.size) > self.half {
             self.old = std::mem::replace(&mut self.young, Generation::empty());
         }
@@ -134,10 +135,10 @@ impl<T: Clone> Cache<T> {
 
 impl<T> Generation<T> {
     const fn empty() -> Self {
-        Self { entries: BTreeMap::new(), size: 0 }
+        Self { entries: SortedMap::new(), size: 0 }
     }
 
-    fn remove(&mut self, key: &Key) -> Option<Entry<T>> {
+    fn remove(&mut self, key: &Key) -> Option<Box<Entry<T>>> {
         let entry = self.entries.remove(key)?;
         self.size = self.size.saturating_sub(entry.size);
         Some(entry)
@@ -248,8 +249,8 @@ mod tests {
             cache.put(&text(number), HOST, number, number % 3000);
             let counted: usize = [&cache.young, &cache.old]
                 .iter()
-                .flat_map(|generation| generation.entries.values())
-                .map(|entry| entry.text.len() + entry.host.len() + entry.value % 3000 + 128)
+                .flat_map(|generation| generation.entries.iter())
+                .map(|(_, entry)| entry.text.len() + entry.host.len() + entry.value % 3000 + 128)
                 .sum();
             assert_eq!(cache.size(), counted);
             assert!(counted <= bytes);

@@ -123,7 +123,9 @@ impl fmt::Display for Json {
             Self::Null => out.write_str("null"),
             Self::Bool(value) => write!(out, "{value}"),
             Self::Integer(value) => write!(out, "{value}"),
-            Self::Float(value) => write!(out, "{}", serde_json::Value::from(*value)),
+            Self::Float(value) => {
+                out.write_str(&serde_json::to_string(value).map_err(|_| fmt::Error)?)
+            }
             Self::String(text) => write_string(out, text),
             Self::Array(members) => {
                 out.write_str("[")?;
@@ -212,12 +214,13 @@ impl<'de> Visitor<'de> for JsonVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Json, A::Error> {
         let mut members: Vec<(String, Json)> = Vec::new();
-        let mut names = std::collections::BTreeSet::new();
-        while let Some((name, value)) = map.next_entry::<String, Json>()? {
-            if !names.insert(name.clone()) {
-                return Err(A::Error::custom("a member stands twice in one object"));
-            }
-            members.push((name, value));
+        while let Some(member) = map.next_entry()? {
+            members.push(member);
+        }
+        let mut names: Vec<_> = members.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        if names.array_windows().any(|[one, next]| one == next) {
+            return Err(A::Error::custom("a member stands twice in one object"));
         }
         Ok(Json::Object(members))
     }

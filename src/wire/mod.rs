@@ -6,7 +6,9 @@
 pub mod base64url;
 pub mod deflate;
 pub mod json;
+pub mod sorted;
 pub mod time;
 
 pub use json::Json;
+pub use sorted::SortedMap;
 pub use time::Timestamp;
