@@ -40,8 +40,7 @@ browser: wasm envoy ## the same flows in a real Chromium (Debian's chromium pack
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
 	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'
-	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --config 'profile.dev.package.oidc-gate.opt-level=3' \
-		--package oidc-gate-e2e --features bench --bin bench
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --profile optimized --package oidc-gate-e2e --features bench --bin bench
 
 docs: toolchain ## write the tables of docs/configuration.md anew, from the code
 	@UPDATE=1 $(CARGO) test --quiet --package oidc-gate --test docs the_reference_is_made_from_the_keys

@@ -18,8 +18,8 @@ use super::turns::TurnId;
 /// What becomes of the `Authorization` header.
 #[derive(Debug, Clone)]
 pub enum Authorization {
-    /// There is none, and none is sent.
-    Absent,
+    /// It stays: there is none and none is sent, or the very one that is to be sent.
+    Unchanged,
     /// The client's is removed.
     Remove,
     /// This one is sent instead of whatever is there.
@@ -50,7 +50,12 @@ impl Forward {
     /// For a user or client who was verified.
     pub(super) fn authenticated(identity: &Identity, request: &Request<'_>) -> Self {
         let (arrival, sent) = (request.arrival, identity.sent());
+        let stands = |value: &HeaderValue| {
+            arrival.authorizations == 1 && arrival.authorization == Some(value.as_str().as_bytes())
+        };
         let authorization = match &sent.authorization {
+            // A client's own token, verified a moment ago and written as the gate writes it.
+            Some(value) if stands(value) => Authorization::Unchanged,
             Some(value) => Authorization::Set(Rc::clone(value)),
             None => Self::no_authorization(arrival),
         };
@@ -77,7 +82,7 @@ impl Forward {
     }
 
     fn no_authorization(arrival: &Arrival<'_>) -> Authorization {
-        if arrival.authorizations == 0 { Authorization::Absent } else { Authorization::Remove }
+        if arrival.authorizations == 0 { Authorization::Unchanged } else { Authorization::Remove }
     }
 
     /// The same, and these cookies with the response, if they still hold then.

@@ -38,7 +38,7 @@ pub(super) fn change(forward: &Forward, erasing: Erasing) -> Result<(), HostErro
         abi::remove_header(Map::Request, name)?;
     }
     match forward.authorization() {
-        Authorization::Absent => {}
+        Authorization::Unchanged => {}
         Authorization::Remove => abi::remove_header(Map::Request, AUTHORIZATION)?,
         Authorization::Set(value) => {
             abi::set_header(Map::Request, AUTHORIZATION, value.as_str().as_bytes())?;
@@ -71,7 +71,7 @@ fn changes(forward: &Forward) -> Vec<Change<'_>> {
     let mut changes: Vec<Change<'_>> =
         forward.remove().iter().map(|name| (&name[..], &b""[..])).collect();
     match forward.authorization() {
-        Authorization::Absent => {}
+        Authorization::Unchanged => {}
         Authorization::Remove => changes.push((AUTHORIZATION, b"")),
         Authorization::Set(value) => changes.push((AUTHORIZATION, value.as_str().as_bytes())),
     }

@@ -362,7 +362,7 @@ fn upstream(request: &Request, forward: &Forward) -> Upstream {
         remove(&mut head, &text(name));
     }
     match forward.authorization() {
-        Authorization::Absent => {}
+        Authorization::Unchanged => {}
         Authorization::Remove => remove(&mut head, "authorization"),
         Authorization::Set(value) => set(&mut head, "authorization", value.as_str().to_owned()),
     }

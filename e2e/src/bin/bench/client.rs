@@ -8,7 +8,7 @@ use oidc_gate_e2e::wait::LIMIT;
 /// Connections to each listener; as many requests are under way at once.
 const CONNECTIONS: usize = 8;
 /// How often each connection is used in one burst.
-const TURNS: usize = 10;
+const TURNS: usize = 3;
 
 /// One kind of request, at one listener.
 pub(crate) struct Client {

@@ -24,8 +24,9 @@ use oidc_gate_e2e::envoy;
 use scene::Scene;
 use stats::{Estimate, Random};
 
-/// Rounds, unless told: under a minute on two slow cores.
-const ROUNDS: usize = 150;
+/// Rounds, unless told: many short ones, since what else the machine does changes from one to the
+/// next. A minute and a half on two slow cores.
+const ROUNDS: usize = 400;
 /// What Envoy and V8 need until they are as fast as they get.
 const WARM_UP: usize = 5;
 

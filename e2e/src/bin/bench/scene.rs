@@ -137,7 +137,7 @@ fn config(provider: &DevProvider, headers: &Value) -> Value {
 }
 
 fn samples(provider: &DevProvider, envoy: &Envoy, token: &str) -> [Sample; 4] {
-    provider.faults(|faults| (faults.access_padding, faults.id_padding) = (1_000, 300));
+    provider.faults(|faults| (faults.access_padding, faults.id_padding) = (2_500, 750));
     let (large, large_token) = log_in(envoy);
     provider.faults(small_tokens);
     let (small, small_token) = log_in(envoy);
