@@ -94,10 +94,10 @@ impl Builder {
             "normalize_path": !self.raw_paths,
             "merge_slashes": !self.raw_paths,
             "path_with_escaped_slashes_action": if self.raw_paths { "KEEP_UNCHANGED" } else { "UNESCAPE_AND_REDIRECT" },
-            // So that WebSocket handshakes reach the filter, instead of being refused before it: over HTTP/2 as well
-            // (RFC 8441).
+            // So that WebSocket handshakes reach the filter, instead of being refused before it: over HTTP/2, too, unless
+            // told otherwise (RFC 8441).
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
-            "http2_protocol_options": { "allow_connect": true },
+            "http2_protocol_options": { "allow_connect": self.extended_connect },
             "http_filters": filters,
             "route_config": { "virtual_hosts": [{
                 "name": "app",

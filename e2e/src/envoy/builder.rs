@@ -46,6 +46,7 @@ pub struct Builder {
     pub(super) vm_generation: u32,
     pub(super) stream_idle_timeout: Option<String>,
     pub(super) stamps: bool,
+    pub(super) extended_connect: bool,
     wasm_log_level: &'static str,
 }
 
@@ -67,6 +68,7 @@ impl Builder {
             vm_generation: 0,
             stream_idle_timeout: None,
             stamps: false,
+            extended_connect: true,
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -186,6 +188,13 @@ impl Builder {
     #[must_use]
     pub fn stamps(mut self) -> Self {
         self.stamps = true;
+        self
+    }
+
+    /// WebSockets come over HTTP/1.1 only: browsers open a connection of their own for each.
+    #[must_use]
+    pub fn without_extended_connect(mut self) -> Self {
+        self.extended_connect = false;
         self
     }
 
