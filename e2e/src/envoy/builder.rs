@@ -28,6 +28,10 @@ pub struct Filter {
     pub configuration: String,
 }
 
+/// What [`Builder::writes_socket_keys`] has Envoy write: sixteen bytes, whatever they are, since over HTTP/2 nobody looks
+/// at the answer to them.
+pub const SOCKET_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
+
 /// What an Envoy is started with; every setting has the value that most tests need.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -47,6 +51,7 @@ pub struct Builder {
     pub(super) stream_idle_timeout: Option<String>,
     pub(super) stamps: bool,
     pub(super) extended_connect: bool,
+    pub(super) socket_keys: bool,
     wasm_log_level: &'static str,
 }
 
@@ -69,6 +74,7 @@ impl Builder {
             stream_idle_timeout: None,
             stamps: false,
             extended_connect: true,
+            socket_keys: false,
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -195,6 +201,13 @@ impl Builder {
     #[must_use]
     pub fn without_extended_connect(mut self) -> Self {
         self.extended_connect = false;
+        self
+    }
+
+    /// A WebSocket that came over HTTP/2 goes on with the key that servers of HTTP/1.1 ask for (RFC 8441 section 5.1).
+    #[must_use]
+    pub fn writes_socket_keys(mut self) -> Self {
+        self.socket_keys = true;
         self
     }
 
