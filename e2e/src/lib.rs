@@ -10,6 +10,7 @@
 //! gate       provider, upstream and an Envoy with the filter between: the scene of most tests
 //! browser    cookies, redirects, forms, what a person does; page loads and fetch() as browsers mark them
 //! chromium   a real browser, headless: what it makes of the gate's answers no imitation can tell
+//! peers      upstreams that talk while they listen: WebSocket, server-sent events, gRPC
 //! load       browsers at work: several connections each, requests at once, old cookies late; and what became of it
 //! keycloak   a real Keycloak, shared by the tests of a binary, and what its administrator does
 //! jwt        a look into tokens, without any check
@@ -25,5 +26,6 @@ pub mod http;
 pub mod jwt;
 pub mod keycloak;
 pub mod load;
+pub mod peers;
 pub mod process;
 pub mod wait;

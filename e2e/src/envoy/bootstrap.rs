@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::builder::{Builder, Filter, LISTENERS, SENT_ON};
+use super::builder::{Builder, Filter, LISTENERS, SENT_ON, SOCKET_KEY};
 use super::{filter, mortal};
 use crate::http::Protocol;
 
@@ -94,10 +94,10 @@ impl Builder {
             "normalize_path": !self.raw_paths,
             "merge_slashes": !self.raw_paths,
             "path_with_escaped_slashes_action": if self.raw_paths { "KEEP_UNCHANGED" } else { "UNESCAPE_AND_REDIRECT" },
-            // So that WebSocket handshakes reach the filter, instead of being refused before it: over HTTP/2 as well
-            // (RFC 8441).
+            // So that WebSocket handshakes reach the filter, instead of being refused before it: over HTTP/2, too, unless
+            // told otherwise (RFC 8441).
             "upgrade_configs": [{ "upgrade_type": "websocket" }],
-            "http2_protocol_options": { "allow_connect": true },
+            "http2_protocol_options": { "allow_connect": self.extended_connect },
             "http_filters": filters,
             "route_config": { "virtual_hosts": [{
                 "name": "app",
@@ -108,17 +108,28 @@ impl Builder {
                 })).collect::<Value>(),
             }]},
         });
-        if self.stamps {
-            // Written when the last filter has let the request through.
-            manager["route_config"]["request_headers_to_add"] = json!([{
-                "header": { "key": SENT_ON, "value": "%EMIT_TIME(%s.%3f)%" },
-                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
-            }]);
-        }
+        manager["route_config"]["request_headers_to_add"] = self.written_headers();
         if let Some(duration) = &self.stream_idle_timeout {
             manager["stream_idle_timeout"] = duration.as_str().into();
         }
         manager
+    }
+
+    /// What Envoy writes when the last filter has let a request through.
+    fn written_headers(&self) -> Value {
+        let stamp = self.stamps.then(|| {
+            json!({
+                "header": { "key": SENT_ON, "value": "%EMIT_TIME(%s.%3f)%" },
+                "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
+            })
+        });
+        let socket_key = self.socket_keys.then(|| {
+            json!({
+                "header": { "key": "sec-websocket-key", "value": SOCKET_KEY },
+                "append_action": "ADD_IF_ABSENT",
+            })
+        });
+        stamp.into_iter().chain(socket_key).collect()
     }
 
     fn wasm(&self, filter: &Filter) -> Value {

@@ -28,6 +28,10 @@ pub struct Filter {
     pub configuration: String,
 }
 
+/// What [`Builder::writes_socket_keys`] has Envoy write: sixteen bytes, whatever they are, since over HTTP/2 nobody looks
+/// at the answer to them.
+pub const SOCKET_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
+
 /// What an Envoy is started with; every setting has the value that most tests need.
 #[derive(Clone, Debug)]
 pub struct Builder {
@@ -46,6 +50,8 @@ pub struct Builder {
     pub(super) vm_generation: u32,
     pub(super) stream_idle_timeout: Option<String>,
     pub(super) stamps: bool,
+    pub(super) extended_connect: bool,
+    pub(super) socket_keys: bool,
     wasm_log_level: &'static str,
 }
 
@@ -67,6 +73,8 @@ impl Builder {
             vm_generation: 0,
             stream_idle_timeout: None,
             stamps: false,
+            extended_connect: true,
+            socket_keys: false,
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -186,6 +194,20 @@ impl Builder {
     #[must_use]
     pub fn stamps(mut self) -> Self {
         self.stamps = true;
+        self
+    }
+
+    /// WebSockets come over HTTP/1.1 only: browsers open a connection of their own for each.
+    #[must_use]
+    pub fn without_extended_connect(mut self) -> Self {
+        self.extended_connect = false;
+        self
+    }
+
+    /// A WebSocket that came over HTTP/2 goes on with the key that servers of HTTP/1.1 ask for (RFC 8441 section 5.1).
+    #[must_use]
+    pub fn writes_socket_keys(mut self) -> Self {
+        self.socket_keys = true;
         self
     }
 

@@ -17,7 +17,6 @@ mod load;
 mod login;
 mod logout;
 mod paths;
-mod peers;
 mod provider;
 mod refresh;
 mod refresh_answers;

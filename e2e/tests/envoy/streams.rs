@@ -8,12 +8,11 @@ use oidc_gate_dev::{Endpoint, Fault, Minted};
 use oidc_gate_e2e::browser::Browser;
 use oidc_gate_e2e::gate::{Gate, HOME};
 use oidc_gate_e2e::http::{Answer, PROTOCOLS, Part, Protocol, Request, Stream, Tunnel};
-use oidc_gate_e2e::jwt;
+use oidc_gate_e2e::peers::{self, ACCEPT, HELLO, HELLO_BACK, KEY};
 use oidc_gate_e2e::wait::LIMIT;
 use serde_json::json;
 
 use crate::expiry::{exact, expired};
-use crate::peers::{self, ACCEPT, HELLO, HELLO_BACK, Head, KEY, Peer};
 use crate::seen::{assert_own, assert_unauthenticated, logged_in, new_cookies, received};
 
 /// The session's cookies, as they are sent.
@@ -32,24 +31,6 @@ fn handshake(path: &str, protocol: Protocol) -> Request {
         Protocol::H1 => request.header("connection", "Upgrade").header("upgrade", "websocket"),
         Protocol::H2 => request,
     }
-}
-
-/// The one value of a header that reached an upstream.
-fn one<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
-    let mut all = head.iter().filter(|(found, _)| found == name);
-    let first = all.next();
-    assert!(all.next().is_none(), "{name} came twice: {head:?}");
-    first.map(|(_, value)| value.as_str())
-}
-
-/// What reached the upstream is alice's, by her access token, and nothing of the gate's own.
-fn assert_alices(peer: &Peer) {
-    let heads = peer.heads();
-    let head = heads.last().expect("it reached the upstream");
-    assert_eq!(one(head, "x-user"), Some("alice"));
-    let token = one(head, "authorization").expect("a token");
-    assert_eq!(jwt::claims(token)["preferred_username"], "alice");
-    assert_eq!(one(head, "cookie"), None, "the gate's cookies are nobody else's business");
 }
 
 /// An HTTP/1.1 connection on which the answer's head is read and then any byte.
@@ -105,7 +86,7 @@ fn a_websocket_goes_through_both_ways_and_takes_the_new_session_along() {
         wire.0.get_mut().write_all(&HELLO).expect("the socket is open");
         assert_eq!(wire.read(HELLO_BACK.len()), HELLO_BACK);
     }
-    assert_alices(&peer);
+    peer.assert_reached_by("alice");
 
     let browser = expired(&gate, "alice", Protocol::H2);
     let request = handshake("/socket", Protocol::H2).header("cookie", cookie(&gate, &browser));
@@ -117,7 +98,7 @@ fn a_websocket_goes_through_both_ways_and_takes_the_new_session_along() {
         tunnel.send(&HELLO).expect("the socket is open");
         assert_eq!(tunnel.read(HELLO_BACK.len()).expect("an answer"), HELLO_BACK);
     }
-    assert_alices(&peer);
+    peer.assert_reached_by("alice");
     assert_eq!(gate.provider.calls().refresh, 2);
 }
 
@@ -167,7 +148,7 @@ fn events_arrive_one_by_one_and_the_new_session_comes_before_them() {
         let lines = [(); 4].map(|()| wire.line());
         assert_eq!(lines[1], format!("data: {event}"), "{lines:?}");
     }
-    assert_alices(&peer);
+    peer.assert_reached_by("alice");
     drop(events);
 
     let (peer, events) = peers::events();
@@ -186,7 +167,7 @@ fn events_arrive_one_by_one_and_the_new_session_comes_before_them() {
     }
     drop(events);
     assert_eq!(stream.part().expect("it ends"), Part::End);
-    assert_alices(&peer);
+    peer.assert_reached_by("alice");
 }
 
 /// A gRPC call: POST, its media type, and word that trailers are understood.
@@ -230,7 +211,7 @@ fn a_grpc_stream_goes_both_ways_with_its_trailers() {
         trailers.sort();
         let pairs: Vec<_> = trailers.iter().map(|(name, value)| (&name[..], &value[..])).collect();
         assert_eq!(pairs, [("grpc-status", "0"), ("x-checksum", "abc")]);
-        assert_alices(&peer);
+        peer.assert_reached_by("alice");
     }
     assert_eq!(gate.provider.calls().refresh, 1);
 }

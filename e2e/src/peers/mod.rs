@@ -1,8 +1,10 @@
 //! Upstreams that talk while they listen: WebSocket, server-sent events, gRPC. As little of each as shows whether the gate
 //! lets it through piece by piece.
 
+mod websocket;
+
 use std::convert::Infallible;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -14,27 +16,36 @@ use hyper::body::{Frame, Incoming};
 use hyper::header::HeaderValue;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 
-/// The key of a handshake, and what answers it (RFC 6455 section 1.3).
-pub(crate) const KEY: &str = "dGhlIHNhbXBsZSBub25jZQ==";
-pub(crate) const ACCEPT: &str = "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=";
-/// `Hello`, masked as a client sends it, and as a server does (RFC 6455 section 5.7).
-pub(crate) const HELLO: [u8; 11] =
-    [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
-pub(crate) const HELLO_BACK: [u8; 7] = [0x81, 0x05, b'H', b'e', b'l', b'l', b'o'];
+pub use self::websocket::{ACCEPT, HELLO, HELLO_BACK, KEY, websocket};
+use crate::jwt;
 
 /// An upstream, and the heads of the requests that reached it.
-pub(crate) struct Peer {
-    pub(crate) address: SocketAddr,
+pub struct Peer {
+    /// Where it listens.
+    pub address: SocketAddr,
     heads: Arc<Mutex<Vec<Head>>>,
 }
 
 /// Header lines, names in lower case; `:path` is the target.
-pub(crate) type Head = Vec<(String, String)>;
+pub type Head = Vec<(String, String)>;
 
 impl Peer {
     /// The requests so far.
-    pub(crate) fn heads(&self) -> Vec<Head> {
+    pub fn heads(&self) -> Vec<Head> {
         self.heads.lock().expect("nobody panics with it in hand").clone()
+    }
+
+    /// Panics unless what reached it last is this user's, by an access token, with nothing of the gate's own.
+    #[track_caller]
+    pub fn assert_reached_by(&self, user: &str) {
+        let heads = self.heads();
+        let head = heads.last().expect("it reached the upstream");
+        assert_eq!(one(head, "x-user"), Some(user));
+        let claims = jwt::claims(one(head, "authorization").expect("a token"));
+        assert_eq!(claims["preferred_username"], user);
+        // What an ID token is for is the client.
+        assert!(jwt::is_for(&claims, "APP-backend"), "{claims}");
+        assert_eq!(one(head, "cookie"), None, "the gate's cookies are nobody else's business");
     }
 
     /// A server of HTTP/1.1 in which `talk` goes on after the head of each request.
@@ -57,25 +68,17 @@ impl Peer {
     }
 }
 
-/// Takes every WebSocket, and says `Hello` back for each `Hello`.
-pub(crate) fn websocket() -> Peer {
-    Peer::speaking_h1(|head, mut stream| {
-        let asked = |name, value| head.contains(&(String::from(name), String::from(value)));
-        assert!(asked("upgrade", "websocket") && asked("sec-websocket-key", KEY), "{head:?}");
-        let answer = format!(
-            "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\n\
-             sec-websocket-accept: {ACCEPT}\r\n\r\n"
-        );
-        let _ = stream.write_all(answer.as_bytes());
-        let mut frame = HELLO;
-        while stream.read_exact(&mut frame).is_ok() && frame == HELLO {
-            let _ = stream.write_all(&HELLO_BACK);
-        }
-    })
+/// The one value of a header that reached an upstream, if it did.
+#[track_caller]
+pub fn one<'a>(head: &'a Head, name: &str) -> Option<&'a str> {
+    let mut all = head.iter().filter(|(found, _)| found == name);
+    let first = all.next();
+    assert!(all.next().is_none(), "{name} came twice: {head:?}");
+    first.map(|(_, value)| value.as_str())
 }
 
 /// Sends an event for each message that comes from the sender, and ends when it is dropped.
-pub(crate) fn events() -> (Peer, Sender<&'static str>) {
+pub fn events() -> (Peer, Sender<&'static str>) {
     let (sender, events) = channel();
     let events = Mutex::new(events);
     let peer = Peer::speaking_h1(move |_, mut stream| {
@@ -106,7 +109,7 @@ fn read_head(stream: &TcpStream) -> Option<Head> {
 
 /// A gRPC service (HTTP/2 with trailers): sends each message back at once, and at the end `grpc-status: 0` with the
 /// trailers of the request beside it.
-pub(crate) fn grpc() -> Peer {
+pub fn grpc() -> Peer {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
     let address = listener.local_addr().expect("a listener has an address");
     listener.set_nonblocking(true).expect("tokio wants it so");
