@@ -32,9 +32,10 @@ pub(crate) struct Upstream {
 }
 
 impl Upstream {
-    /// The values of a header, by its exact name.
+    /// The values of a header, in whatever case its name is written (RFC 9110 section 5.1).
     pub(crate) fn all(&self, name: &str) -> Vec<&str> {
-        self.head.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str()).collect()
+        let named = self.head.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        named.map(|(_, value)| value.as_str()).collect()
     }
 
     /// The token of the one `authorization`.

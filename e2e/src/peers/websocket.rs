@@ -5,6 +5,7 @@ use std::net::TcpStream;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest as _, Sha1};
 
 use super::{Head, Peer, one};
 
@@ -67,41 +68,7 @@ fn read_frame(stream: &mut impl Read) -> io::Result<(u8, Vec<u8>)> {
 
 /// What a browser must find in the answer to its key (RFC 6455 section 4.2.2).
 fn accept(key: &str) -> String {
-    STANDARD.encode(sha1(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11").as_bytes()))
-}
-
-/// SHA-1 (RFC 3174), which nothing but this handshake needs.
-fn sha1(text: &[u8]) -> Vec<u8> {
-    let mut padded = text.to_vec();
-    padded.push(0x80);
-    padded.resize((padded.len() + 8).next_multiple_of(64) - 8, 0);
-    padded.extend((text.len() as u64 * 8).to_be_bytes());
-    let mut state: [u32; 5] = [0x6745_2301, 0xefcd_ab89, 0x98ba_dcfe, 0x1032_5476, 0xc3d2_e1f0];
-    for block in padded.chunks(64) {
-        let mut words: Vec<_> = block
-            .chunks(4)
-            .map(|word| word.iter().fold(0, |word, byte| word << 8 | u32::from(*byte)))
-            .collect();
-        for t in 16..80 {
-            let word = words[t - 3] ^ words[t - 8] ^ words[t - 14] ^ words[t - 16];
-            words.push(word.rotate_left(1));
-        }
-        let [mut a, mut b, mut c, mut d, mut e] = state;
-        for (t, word) in words.into_iter().enumerate() {
-            let (f, k) = match t {
-                0..20 => (b & c | !b & d, 0x5a82_7999),
-                20..40 => (b ^ c ^ d, 0x6ed9_eba1),
-                40..60 => (b & c | b & d | c & d, 0x8f1b_bcdc),
-                _ => (b ^ c ^ d, 0xca62_c1d6_u32),
-            };
-            let next = [a.rotate_left(5), f, e, word, k].into_iter().fold(0, u32::wrapping_add);
-            (a, b, c, d, e) = (next, a, b.rotate_left(30), c, d);
-        }
-        for (sum, word) in state.iter_mut().zip([a, b, c, d, e]) {
-            *sum = sum.wrapping_add(word);
-        }
-    }
-    state.into_iter().flat_map(u32::to_be_bytes).collect()
+    STANDARD.encode(Sha1::digest(format!("{key}258EAFA5-E914-47DA-95CA-C5AB0DC85B11")))
 }
 
 #[cfg(test)]
