@@ -285,9 +285,39 @@ pub const KEYS: &[Key] = &[
         "The answer to a request without credentials. `auto`: page loads go to the provider, \
          anything else gets a 401. `redirect`: GET and HEAD go there. `deny`: 401.",
     ),
-    later("rules[].match.route_name", "The host's own route, instead of a path."),
-    later("rules[].access_token", "Scope and audiences of this path alone; other tokens for it."),
-    later("rules[].claims", "Values that claims must have."),
+    key(
+        "rules[].match.route_name",
+        Means("any"),
+        "The name that the host gives the route it will take (Envoy's `name` of a route); needs no \
+         path. See [routes](#rules-by-route).",
+    ),
+    key(
+        "rules[].access_token.audiences",
+        Means("`access_token.audiences`"),
+        "The token's `aud` must have one of these, instead of the global ones.",
+    ),
+    key(
+        "rules[].access_token.scope",
+        Means("`access_token.scope`"),
+        "The token's `scope` must have all of these, instead of the global ones.",
+    ),
+    key(
+        "rules[].access_token.acquire",
+        Means("`session`"),
+        "Where the token comes from. `session`: the one that the session (or the client) has must \
+         do; else 403. Other ways are not supported yet.",
+    ),
+    later("rules[].access_token.extra_audiences", "Whether a token may name others, too."),
+    later("rules[].access_token.audience", "What a token is asked for."),
+    later("rules[].access_token.resource", "What a token is asked for."),
+    key(
+        "rules[].claims",
+        Is("{}"),
+        "Claims that a user must have: `{realm_access.roles: [admin, auditor]}`. Each is equal to \
+         one of its values, or an array that contains one. See [rights](#rights-by-claims).",
+    ),
+    key("rules[].claims[].claim", Means("nothing"), "The claim's name, or the list of its names."),
+    key("rules[].claims[].values", Means("nothing"), "The values, where claims are a list."),
 ];
 
 /// A key that is read.

@@ -4,11 +4,13 @@
 //! 1.0 (client) and RFC 8725 (tokens). Nothing past this module checks a string again:
 //! what these types hold is right. Each field's doc names its key, default and meaning.
 
+mod claim;
 mod client;
 mod duration;
 mod endpoints;
 pub mod keys;
 mod metadata;
+mod needs;
 mod path;
 mod problem;
 mod provider;
@@ -25,19 +27,22 @@ mod tests;
 mod tokens;
 mod upstream;
 
+pub use claim::{ClaimPath, ClaimSource};
 pub use client::{Client, ClientAuthentication};
 pub use endpoints::{Endpoints, PostLogout};
 pub use metadata::MetadataOverrides;
+pub use needs::{Needs, RequiredClaim};
 pub use problem::{Problem, Problems};
 pub use provider::{InvalidIssuer, Issuer, Provider};
 pub use rules::{Access, PathMatch, Rule, Unauthenticated};
 pub use session::{Cookie, Session};
 pub use tokens::{AccessTokenRules, IdTokenRules};
-pub use upstream::{Authorization, ClaimSource, Upstream, UpstreamHeader};
+pub use upstream::{Authorization, Upstream, UpstreamHeader};
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
+use self::needs::Sources;
 use self::reader::{Node, Report, Section};
 use crate::http::Origin;
 use crate::wire::Json;
@@ -129,7 +134,13 @@ impl Config {
         let origins = endpoints::read_origins(&root, plain_http, to);
         let endpoints = endpoints::read(&root, to);
         let post_logout_redirect_uri = endpoints::read_logout(&root, to);
-        let rules = rules::read(&root, login, to);
+        let sources = Sources {
+            login,
+            bearer,
+            access_token: access_token.as_ref().and_then(Option::as_ref),
+            broken: access_token.is_none(),
+        };
+        let rules = rules::read(&root, &sources, to);
         if let (Some(rules), Some(endpoints)) = (&rules, &endpoints) {
             rules::warn_of_idle_rules(rules, endpoints, to);
         }
@@ -179,7 +190,7 @@ fn check_whole(root: &Section<'_>, to: &mut Report<'_>) {
 
 /// What uses the access token, as it is written; `None` where nothing does.
 fn access_token_user(bearer: bool, upstream: &Upstream) -> Option<&'static str> {
-    let in_header = |header: &UpstreamHeader| header.token == ClaimSource::AccessToken;
+    let in_header = |header: &UpstreamHeader| header.claim.token == ClaimSource::AccessToken;
     if bearer {
         Some("`bearer: true`")
     } else if upstream.authorization == Authorization::AccessToken {

@@ -1,20 +1,25 @@
 //! `rules`: which requests need whom. The first match wins.
 
 use super::endpoints::Endpoints;
+use super::needs::{self, Needs, Sources};
 use super::path;
 use super::reader::{Node, Report, Section, shown};
 
-/// One member of `rules`: matches where both path and method match.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// One member of `rules`: matches where path, method and route match.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Rule {
     /// `rules[].match.path` or `rules[].match.path_prefix`, exclusive.
     pub path: PathMatch,
     /// `rules[].match.methods`, default any (here: `None`): upper case, at least one.
     pub methods: Option<Vec<String>>,
+    /// `rules[].match.route_name`, default any (here: `None`): the host's own name for the route.
+    pub route_name: Option<String>,
     /// `rules[].access`, default `authenticated`: who may pass.
     pub access: Access,
     /// `rules[].unauthenticated`, default `auto`: the answer to a request without credentials.
     pub unauthenticated: Unauthenticated,
+    /// What an authenticated user's tokens must be.
+    pub needs: Needs,
 }
 
 /// Which paths a rule is for. Paths are plain: no query, `%`, `//`, `;`, `\` or dot segments.
@@ -64,26 +69,32 @@ const ANSWERS: &[(&str, Unauthenticated)] = &[
 ];
 
 /// Reads `rules`.
-pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Option<Vec<Rule>> {
+pub(super) fn read(
+    root: &Section<'_>,
+    sources: &Sources<'_>,
+    to: &mut Report<'_>,
+) -> Option<Vec<Rule>> {
     let nodes = match root.get("rules") {
         Some(node) => node.list(MOST_RULES, to)?,
         None => return Some(Vec::new()),
     };
-    nodes.into_iter().map(|node| rule(node, login, to)).collect::<Vec<_>>().into_iter().collect()
+    nodes.into_iter().map(|node| rule(node, sources, to)).collect::<Vec<_>>().into_iter().collect()
 }
 
-fn rule(node: Node<'_>, login: bool, to: &mut Report<'_>) -> Option<Rule> {
+fn rule(node: Node<'_>, sources: &Sources<'_>, to: &mut Report<'_>) -> Option<Rule> {
     let section = node.section("rules[]", to)?;
     let hint = "say what it is for: match: {path_prefix: /api}";
     section.required("match", hint, to);
-    let (path, methods) = read_match(&section.section("match", "rules[].match", to), to);
+    let matched = section.section("match", "rules[].match", to);
+    let (path, methods) = read_match(&matched, to);
+    let route_name = matched.get("route_name").map(|node| route_name(&node, to));
     let access = section.choice("access", Access::Authenticated, ACCESSES, to);
     let unauthenticated = section.choice("unauthenticated", Unauthenticated::Auto, ANSWERS, to);
     if let Some(answer) = section.get("unauthenticated") {
         let contradicted = match (access, unauthenticated) {
             (Some(Access::Public), _) => Some("contradicts `access: public`: nobody is asked"),
             (Some(Access::Deny), _) => Some("contradicts `access: deny`: nobody passes"),
-            (_, Some(Unauthenticated::Redirect)) if !login => {
+            (_, Some(Unauthenticated::Redirect)) if !sources.login => {
                 Some("redirect contradicts `login: false`: nobody is sent to the provider")
             }
             _ => None,
@@ -92,12 +103,38 @@ fn rule(node: Node<'_>, login: bool, to: &mut Report<'_>) -> Option<Rule> {
             answer.problem(what, Some("leave one of them out"), to);
         }
     }
+    let needs = match access {
+        Some(Access::Public) => no_needs(&section, "public", to),
+        Some(Access::Deny) => no_needs(&section, "deny", to),
+        Some(Access::Authenticated) | None => needs::read(&section, sources, to),
+    };
     Some(Rule {
         path: path?,
         methods: methods?,
+        route_name: match route_name {
+            Some(name) => Some(name?),
+            None => None,
+        },
         access: access?,
         unauthenticated: unauthenticated?,
+        needs: needs?,
     })
+}
+
+fn no_needs(rule: &Section<'_>, access: &str, to: &mut Report<'_>) -> Option<Needs> {
+    needs::contradicts(rule, access, to);
+    Some(Needs::default())
+}
+
+/// The name of a route, byte for byte.
+fn route_name(node: &Node<'_>, to: &mut Report<'_>) -> Option<String> {
+    let text = node.text(to)?;
+    if text.len() > 256 || text.contains(char::is_control) {
+        let what =
+            format!("must be at most 256 bytes without control characters, found {}", shown(text));
+        node.problem(what, None, to);
+    }
+    Some(text.to_owned())
 }
 
 /// Path and methods; each `None` where it is broken, and that is noted.
@@ -122,7 +159,7 @@ fn read_match(
         None => Some(None),
     };
     if section.is_empty() {
-        let what = "needs `path`, `path_prefix` or `methods`";
+        let what = "needs `path`, `path_prefix`, `methods` or `route_name`";
         let hint = "for every request: {path_prefix: /}".to_owned();
         to.problem(section.path(), what, Some(hint));
     }
@@ -195,7 +232,8 @@ impl Rule {
             (Some(_), None) => false,
             (Some(mine), Some(theirs)) => theirs.iter().all(|method| mine.contains(method)),
         };
-        paths && methods
+        let routes = self.route_name.is_none() || self.route_name == other.route_name;
+        paths && methods && routes
     }
 }
 
@@ -213,174 +251,4 @@ impl PathMatch {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-    use crate::config::testing::{config, problems, warnings};
-
-    fn refused(rule: Value) -> String {
-        problems(json!({"rules": [rule]}))
-    }
-
-    #[test]
-    fn rules_are_read_with_their_defaults() {
-        let rules = config(json!({"rules": [
-            {"match": {"path": "/healthz", "methods": ["GET", "HEAD"]}, "access": "public"},
-            {"match": {"path_prefix": "/api"}, "unauthenticated": "deny"},
-            {"match": {"methods": ["DELETE"]}, "access": "deny"},
-            {"match": {"path_prefix": "/"}, "unauthenticated": "redirect"}
-        ]}))
-        .rules;
-        let (access, unauthenticated) = (Access::Authenticated, Unauthenticated::Auto);
-        let methods = |names: &[&str]| Some(names.iter().map(|name| (*name).to_owned()).collect());
-        assert_eq!(
-            rules,
-            [
-                Rule {
-                    path: PathMatch::Exact("/healthz".to_owned()),
-                    methods: methods(&["GET", "HEAD"]),
-                    access: Access::Public,
-                    unauthenticated
-                },
-                Rule {
-                    path: PathMatch::Prefix("/api".to_owned()),
-                    methods: None,
-                    access,
-                    unauthenticated: Unauthenticated::Deny
-                },
-                Rule {
-                    path: PathMatch::Any,
-                    methods: methods(&["DELETE"]),
-                    access: Access::Deny,
-                    unauthenticated
-                },
-                Rule {
-                    path: PathMatch::Prefix("/".to_owned()),
-                    methods: None,
-                    access,
-                    unauthenticated: Unauthenticated::Redirect
-                }
-            ]
-        );
-    }
-
-    #[test]
-    fn a_rule_says_what_it_is_for() {
-        assert_eq!(
-            refused(json!({"access": "public"})),
-            "rules[0].match: missing; hint: say what it is for: match: {path_prefix: /api}"
-        );
-        assert_eq!(
-            refused(json!({"match": {}, "access": "public"})),
-            "rules[0].match: needs `path`, `path_prefix` or `methods`; \
-             hint: for every request: {path_prefix: /}"
-        );
-        assert_eq!(
-            refused(json!({"match": {"path": "/a", "path_prefix": "/a"}})),
-            "rules[0].match.path_prefix: contradicts `path`; hint: leave one of them out"
-        );
-        assert_eq!(
-            refused(json!({"match": {"prefix": "/a"}})),
-            "rules[0].match.prefix: unknown key; hint: did you mean `path_prefix`?"
-        );
-    }
-
-    #[test]
-    fn paths_that_cannot_match_or_match_too_much_are_refused() {
-        assert_eq!(
-            refused(json!({"match": {"path_prefix": "/api/"}})),
-            "rules[0].match.path_prefix: must not end in \"/\", found \"/api/\"; \
-             hint: \"/api\" is for it and all below, whole segments"
-        );
-        assert_eq!(
-            refused(json!({"match": {"path": "/api/*"}})),
-            "rules[0].match.path: must not have a pattern (*), found \"/api/*\"; \
-             hint: path_prefix \"/api\" is for it and all below"
-        );
-        assert_eq!(
-            refused(json!({"match": {"path": "/admin?/favicon.ico"}})),
-            "rules[0].match.path: must not have a query or fragment, found \
-             \"/admin?/favicon.ico\"; hint: rules and endpoints look at the path alone: \"/admin\""
-        );
-        assert_eq!(
-            refused(json!({"match": {"path_prefix": "/a/../b"}})),
-            "rules[0].match.path_prefix: must not have a segment . or .., found \"/a/../b\""
-        );
-    }
-
-    #[test]
-    fn methods_are_in_upper_case() {
-        assert_eq!(
-            refused(json!({"match": {"methods": ["get", "PO ST", "GET"]}})),
-            "rules[0].match.methods[0]: must be in upper case, found \"get\"; hint: write GET
-rules[0].match.methods[1]: must be a method's name, found \"PO ST\""
-        );
-        assert_eq!(
-            refused(json!({"match": {"methods": []}})),
-            "rules[0].match.methods: must not be empty"
-        );
-    }
-
-    #[test]
-    fn contradictions_are_refused() {
-        assert_eq!(
-            refused(json!({"match": {"path": "/"}, "access": "public", "unauthenticated": "auto"})),
-            "rules[0].unauthenticated: contradicts `access: public`: nobody is asked; \
-             hint: leave one of them out"
-        );
-        assert_eq!(
-            refused(json!({"match": {"path": "/"}, "access": "deny", "unauthenticated": "deny"})),
-            "rules[0].unauthenticated: contradicts `access: deny`: nobody passes; \
-             hint: leave one of them out"
-        );
-        assert_eq!(
-            refused(json!({"match": {"path": "/"}, "access": "Public"})),
-            "rules[0].access: expected one of public, authenticated, deny, found \"Public\"; \
-             hint: did you mean `public`?"
-        );
-    }
-
-    #[test]
-    fn a_rule_that_never_decides_is_warned_of() {
-        let warned = |first: Value, second: Value| {
-            warnings(json!({"rules": [{"match": first}, {"match": second}]}))
-        };
-        let never = "rules[1]: never matches: rules[0] matches all of it before";
-        for (first, second) in [
-            (json!({"path_prefix": "/"}), json!({"methods": ["GET"]})),
-            (json!({"path_prefix": "/api"}), json!({"path": "/api"})),
-            (json!({"path_prefix": "/api"}), json!({"path_prefix": "/api/x"})),
-            (
-                json!({"path": "/a", "methods": ["GET", "PUT"]}),
-                json!({"path": "/a", "methods": ["PUT"]}),
-            ),
-            (json!({"methods": ["GET"]}), json!({"path_prefix": "/", "methods": ["GET"]})),
-        ] {
-            assert_eq!(warned(first.clone(), second.clone()), never, "{first} {second}");
-        }
-        for (first, second) in [
-            (json!({"path_prefix": "/api"}), json!({"path": "/apiary"})),
-            (json!({"path": "/api"}), json!({"path_prefix": "/api"})),
-            (json!({"path": "/a", "methods": ["GET"]}), json!({"path": "/a"})),
-            (json!({"path_prefix": "/a"}), json!({"methods": ["GET"]})),
-        ] {
-            assert_eq!(warned(first.clone(), second.clone()), "", "{first} {second}");
-        }
-    }
-
-    #[test]
-    fn a_rule_over_the_gates_own_endpoints_is_warned_of() {
-        let warned = |rule: Value| warnings(json!({"rules": [{"match": rule}]}));
-        assert_eq!(
-            warned(json!({"path_prefix": "/oauth2"})),
-            "rules[0].match: /oauth2/login is the gate's own endpoint, which no rule changes"
-        );
-        assert_eq!(
-            warned(json!({"path": "/oauth2/callback"})),
-            "rules[0].match: /oauth2/callback is the gate's own endpoint, which no rule changes"
-        );
-        assert_eq!(warned(json!({"path_prefix": "/"})), "");
-        assert_eq!(warned(json!({"path": "/oauth2/callbackstuff"})), "");
-    }
-}
+mod tests;

@@ -112,8 +112,13 @@ fn what_is_known_and_comes_later_is_refused() {
         "upstream": {"headers": {"x-mail": "userinfo.email"}},
         "rules": [{
             "match": {"route_name": "good"},
-            "access_token": {"scope": ["orders:read"]},
-            "claims": {"roles": ["admin"]}
+            "access_token": {
+                "audiences": ["good-service"],
+                "acquire": "token_exchange",
+                "audience": "good-service",
+                "extra_audiences": "refuse",
+                "resource": "urn:good"
+            }
         }]
     });
     let problems = problems(change);
@@ -133,9 +138,10 @@ fn what_is_known_and_comes_later_is_refused() {
             "access_token.introspection_cache",
             "access_token.format",
             "endpoints.backchannel_logout",
-            "rules[0].access_token",
-            "rules[0].claims",
-            "rules[0].match.route_name"
+            "rules[0].access_token.audience",
+            "rules[0].access_token.extra_audiences",
+            "rules[0].access_token.resource",
+            "rules[0].access_token.acquire"
         ]
     );
 }

@@ -125,7 +125,7 @@ pub(super) fn read_access_token(
     }))
 }
 
-fn audiences(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
+pub(super) fn audiences(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
     let mut audiences = Vec::new();
     for (node, text) in node.some_texts(to)? {
         if text.len() > 1024 || text.trim() != text || text.contains(char::is_control) {

@@ -1,5 +1,6 @@
 //! `upstream`: what the upstream learns of the user.
 
+use super::claim::{self, ClaimPath};
 use super::reader::{Node, Report, Section, shown};
 use crate::http::{FoldedName, HeaderName};
 
@@ -32,19 +33,8 @@ pub struct UpstreamHeader {
     pub name: HeaderName,
     /// Its name as servers may confuse it with others; no two headers have the same.
     pub folded: FoldedName,
-    /// Which token the claim is of.
-    pub token: ClaimSource,
-    /// The names from the claims down to the value; never empty.
-    pub claim: Vec<String>,
-}
-
-/// Which token a claim is of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ClaimSource {
-    /// `id_token.NAME`: the ID token.
-    IdToken,
-    /// Without prefix: the access token.
-    AccessToken,
+    /// Which claim it carries.
+    pub claim: ClaimPath,
 }
 
 const AUTHORIZATIONS: &[(&str, Authorization)] = &[
@@ -106,9 +96,9 @@ pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Opti
 
 fn header(name: &str, node: &Node<'_>, login: bool, to: &mut Report<'_>) -> Option<UpstreamHeader> {
     let header = header_name(name, node, to);
-    let claim = claim(node, login, to);
-    let (name, (token, claim)) = (header?, claim?);
-    Some(UpstreamHeader { folded: FoldedName::of(&name), name, token, claim })
+    let claim = claim::read(node, login, to);
+    let (name, claim) = (header?, claim?);
+    Some(UpstreamHeader { folded: FoldedName::of(&name), name, claim })
 }
 
 fn header_name(name: &str, node: &Node<'_>, to: &mut Report<'_>) -> Option<HeaderName> {
@@ -135,59 +125,12 @@ fn header_name(name: &str, node: &Node<'_>, to: &mut Report<'_>) -> Option<Heade
     Some(header)
 }
 
-/// Reads a claim's path: names with `.` between them; `\.` is a dot within a name.
-fn claim(node: &Node<'_>, login: bool, to: &mut Report<'_>) -> Option<(ClaimSource, Vec<String>)> {
-    let text = node.text(to)?;
-    if text.starts_with("userinfo.") {
-        let hint = "take a claim of the ID token, id_token.NAME, or of the access token, NAME";
-        node.problem("not supported yet", Some(hint), to);
-        return None;
-    }
-    let (token, path) = match text.strip_prefix("id_token.") {
-        Some(path) => (ClaimSource::IdToken, path),
-        None => (ClaimSource::AccessToken, text),
-    };
-    let names = match split_claim(path) {
-        Some(names) if text.len() <= 512 && names.len() <= 16 => names,
-        _ => {
-            let what = format!("must be a claim's name, found {}", shown(text));
-            let hint = "for example realm_access.roles; a dot within a name is written \\.";
-            node.problem(what, Some(hint), to);
-            return None;
-        }
-    };
-    if token == ClaimSource::IdToken && !login {
-        node.problem("an ID token needs `login`: there is none without it", None, to);
-        return None;
-    }
-    if path.starts_with("access_token.") {
-        let what = "claims of the access token are written without prefix";
-        to.warn(&node.path, what);
-    }
-    Some((token, names))
-}
-
-fn split_claim(path: &str) -> Option<Vec<String>> {
-    let mut names = Vec::new();
-    let mut name = String::new();
-    let mut characters = path.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '.' => names.push(std::mem::take(&mut name)),
-            '\\' => name.push(characters.next().filter(|next| matches!(next, '.' | '\\'))?),
-            _ if character.is_control() => return None,
-            _ => name.push(character),
-        }
-    }
-    names.push(name);
-    names.iter().all(|name| !name.is_empty()).then_some(names)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
     use super::*;
+    use crate::config::ClaimSource;
     use crate::config::testing::{config, problems, warnings};
 
     fn headers(headers: Value) -> Vec<UpstreamHeader> {
@@ -202,7 +145,7 @@ mod tests {
         let claim = |text: &str| {
             let header = headers(json!({"X-Claim": text})).remove(0);
             assert_eq!(header.name.as_str(), "x-claim");
-            (header.token, header.claim)
+            (header.claim.token, header.claim.names)
         };
         let path = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         let (id, access) = (ClaimSource::IdToken, ClaimSource::AccessToken);
@@ -215,16 +158,37 @@ mod tests {
     }
 
     #[test]
+    fn a_claim_may_be_written_as_a_list_of_names() {
+        let claim = |names: Value| headers(json!({"x-claim": names})).remove(0).claim;
+        let path = |token, names: &[&str]| ClaimPath {
+            token,
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
+        };
+        let (id, access) = (ClaimSource::IdToken, ClaimSource::AccessToken);
+        let url = "https://app.example/roles";
+        assert_eq!(claim(json!([url])), path(access, &[url]));
+        assert_eq!(
+            claim(json!(["resource_access", "a.b"])),
+            path(access, &["resource_access", "a.b"])
+        );
+        assert_eq!(claim(json!(["id_token", url])), path(id, &[url]));
+        assert_eq!(claim(json!(["id_token"])), path(access, &["id_token"]));
+    }
+
+    #[test]
     fn what_names_no_claim_is_refused() {
         for text in [".", "a.", ".a", "a..b", "id_token.", r"a\", r"\a", "a\n", &"a.".repeat(20)] {
             let what = refused(json!({"x-a": text}));
             assert!(what.starts_with("upstream.headers.x-a: must be a claim's name"), "{what}");
         }
         assert_eq!(
-            refused(json!({"x-mail": "userinfo.email", "x-user": ["sub"]})),
-            "upstream.headers.x-mail: not supported yet; hint: take a claim of the ID token, \
-             id_token.NAME, or of the access token, NAME
-upstream.headers.x-user: expected a string, found an array"
+            refused(json!({"x-mail": "userinfo.email", "x-user": 7, "x-b": [], "x-c": ["a", 1]})),
+            "upstream.headers.x-b: must be a claim's name, found none; hint: for example \
+             realm_access.roles; a dot within a name is written \\.
+upstream.headers.x-c[1]: expected a string, found a number
+upstream.headers.x-mail: not supported yet; hint: take a claim of the ID token, id_token.NAME, or of \
+             the access token, NAME
+upstream.headers.x-user: expected a string, found a number"
         );
         assert_eq!(
             warnings(json!({"upstream": {"headers": {"x-user": "access_token.sub"}}})),

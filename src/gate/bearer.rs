@@ -2,14 +2,16 @@
 
 use std::rc::Rc;
 
+use crate::config::AccessTokenRules;
 use crate::crypto::Secret;
+use crate::policy::Decision;
 use crate::provider::KeysWanted;
 use crate::session::Text;
 use crate::token::AccessToken;
 
 use super::forward::Forward;
 use super::host::{Host, Level};
-use super::identity::{Bearer, Identity};
+use super::identity::{Bearer, Identity, Unfit};
 use super::refusal::{Refusal, Refused};
 use super::request::Request;
 use super::wait::Waiting;
@@ -41,16 +43,24 @@ impl Worker {
         host: &mut dyn Host,
         request: &Request<'_>,
         token: &[u8],
+        decision: &Decision,
     ) -> Result<Step, Refused> {
         let bearer = match self.known_bearer(token) {
             Some(bearer) => bearer,
-            None => match self.verify_bearer(host, request, b64token(token)?)? {
+            None => match self.verify_bearer(host, request, b64token(token)?, decision)? {
                 Some(bearer) => bearer,
                 None => return Ok(Step::Wait),
             },
         };
-        let Some(rules) = &self.config.access_token else { return Err(Refusal::NoBearer.into()) };
-        let identity = Identity::of_bearer(&bearer, rules, host.now()).map_err(Refusal::Bearer)?;
+        let Some(rules) = self.bearer_rules(decision) else { return Err(Refusal::NoBearer.into()) };
+        let needs = self.needs(decision);
+        let identity =
+            Identity::of_bearer(&bearer, rules, needs, host.now()).map_err(
+                |unfit| match unfit {
+                    Unfit::Token(refusal) => Refusal::Bearer(refusal),
+                    Unfit::Right(missing) => Refusal::BearerRight(missing),
+                },
+            )?;
         log::decision(host, Level::Debug, request.arrival, "forward", "a bearer token");
         Ok(Step::Forward(Forward::authenticated(&identity, request)))
     }
@@ -66,6 +76,11 @@ impl Worker {
         self.bearers.get(Text::whole(token), "")
     }
 
+    /// The rules of a client's token where `decision` has been made.
+    fn bearer_rules(&self, decision: &Decision) -> Option<&AccessTokenRules> {
+        self.needs(decision).access_token.as_ref().or(self.config.access_token.as_ref())
+    }
+
     /// `None`: the request waits for newer keys.
     #[cold]
     fn verify_bearer(
@@ -73,8 +88,9 @@ impl Worker {
         host: &mut dyn Host,
         request: &Request<'_>,
         token: &str,
+        decision: &Decision,
     ) -> Result<Option<Rc<Bearer>>, Refused> {
-        let (Some(rules), Some(keys)) = (&self.config.access_token, self.provider.keys()) else {
+        let (Some(rules), Some(keys)) = (self.bearer_rules(decision), self.provider.keys()) else {
             return Err(Refusal::NoBearer.into());
         };
         let raw = Secret::new(token.to_owned());

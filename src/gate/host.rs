@@ -85,6 +85,12 @@ pub trait Host: Entropy {
         let _ = (queue, message);
     }
 
+    /// The host's own name for the route that the current request will take; empty where it has
+    /// none. `None`: this host does not tell.
+    fn route_name(&self) -> Option<Vec<u8>> {
+        None
+    }
+
     /// Who checks signatures.
     fn signatures(&self) -> &dyn SignatureBackend;
 

@@ -6,8 +6,8 @@
 
 use std::rc::Rc;
 
-use crate::config::{Access, Config};
-use crate::policy::Decision;
+use crate::config::{Access, AccessTokenRules, Config, Needs};
+use crate::policy::{self, Decision, MissingRight};
 use crate::session::Session;
 use crate::token::{AccessToken, Kind as TokenKind, Refusal};
 use crate::wire::Timestamp;
@@ -74,6 +74,27 @@ impl Bearer {
     }
 }
 
+/// Why tokens that were verified do not do for a request.
+#[derive(Debug)]
+pub(super) enum Unfit {
+    /// One of them is refused.
+    Token(Refusal),
+    /// They are right, and the user lacks a right.
+    Right(MissingRight),
+}
+
+impl From<Refusal> for Unfit {
+    fn from(refusal: Refusal) -> Self {
+        Self::Token(refusal)
+    }
+}
+
+impl From<MissingRight> for Unfit {
+    fn from(missing: MissingRight) -> Self {
+        Self::Right(missing)
+    }
+}
+
 /// Who asks, judged at `now`.
 #[derive(Debug, Clone)]
 pub(super) struct Identity(Kind);
@@ -86,40 +107,46 @@ enum Kind {
 
 impl Identity {
     /// Judges both tokens of a session, each by its own rules (RFC 9700 section 2.3: the
-    /// audience is checked on every request).
+    /// audience is checked on every request), and by what the rule for this request needs.
     ///
     /// # Errors
-    /// Which token was refused, and why.
+    /// Which token was refused and why, or which right is missing.
     pub(super) fn of_session(
         live: &Rc<Live>,
         config: &Config,
+        needs: &Needs,
         now: Timestamp,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Unfit> {
         let session = &live.session;
         session.id_token.judge(&config.id_token)?;
         // What goes upstream must not have expired there either.
         if config.upstream.authorization == crate::config::Authorization::IdToken {
             session.id_token.judge_unexpired(&config.id_token, now)?;
         }
-        if let Some(rules) = &config.access_token {
-            match &session.access_token {
+        let access_token = session.access_token.as_ref();
+        if let Some(rules) = needs.access_token.as_ref().or(config.access_token.as_ref()) {
+            match access_token {
                 Some(token) => token.judge(rules, now)?,
-                None => return Err(Refusal::missing(TokenKind::AccessToken)),
+                None => return Err(Refusal::missing(TokenKind::AccessToken).into()),
             }
         }
+        policy::satisfy(&needs.claims, Some(&session.id_token), access_token)?;
         Ok(Self(Kind::Session(Rc::clone(live))))
     }
 
-    /// Judges a client's own access token.
+    /// Judges a client's own access token by `rules`, and by the claims that `needs` asks for. An
+    /// ID token there is none, and so no claim of it.
     ///
     /// # Errors
-    /// Why it was refused.
+    /// Why it was refused, or which right is missing.
     pub(super) fn of_bearer(
         bearer: &Rc<Bearer>,
-        rules: &crate::config::AccessTokenRules,
+        rules: &AccessTokenRules,
+        needs: &Needs,
         now: Timestamp,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, Unfit> {
         bearer.token.judge(rules, now)?;
+        policy::satisfy(&needs.claims, None, Some(&bearer.token))?;
         Ok(Self(Kind::Bearer(Rc::clone(bearer))))
     }
 

@@ -4,11 +4,15 @@ use crate::crypto::NoEntropy;
 use crate::http::SetCookie;
 use crate::http::form::FormError;
 use crate::http::header::InvalidHeader;
+use crate::policy::MissingRight;
 use crate::provider::TokenError;
 use crate::token::{Kind, Refusal as TokenRefusal};
 
 use super::forms::Unkept;
 use super::host::Level;
+
+/// What the user is told; more would tell others how the application keeps rights.
+const MISSING_RIGHT: &str = "you do not have a right that this address asks for";
 
 /// Why a request is refused. `Display` is one sentence for the log and the answer.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +64,18 @@ pub(super) enum Refusal {
     /// A token of the session was refused after login.
     #[error("{0}")]
     SessionToken(TokenRefusal),
+    /// A session's tokens are right, and a claim is not as the rule requires. Which one is for
+    /// the log: the answer says only that a right is missing.
+    #[error("{MISSING_RIGHT}")]
+    MissingRight(MissingRight),
+    /// The same of a client's own token.
+    #[error("{MISSING_RIGHT}")]
+    BearerRight(MissingRight),
+    /// Rules ask for the host's name of the route, and it does not tell.
+    #[error(
+        "rules name routes (match.route_name), and this host does not tell which one a request takes"
+    )]
+    NoRouteName,
     /// A token was refused at login.
     #[error("{0}")]
     LoginToken(TokenRefusal),
@@ -159,7 +175,12 @@ impl Refusal {
             Self::Misdirected => 421,
             Self::Bearer(refusal) if refusal.insufficient_scope() => 403,
             Self::Bearer(_) => 401,
-            Self::Denied | Self::CrossSite | Self::SessionToken(_) | Self::TooLarge(_) => 403,
+            Self::Denied
+            | Self::CrossSite
+            | Self::SessionToken(_)
+            | Self::MissingRight(_)
+            | Self::BearerRight(_)
+            | Self::TooLarge(_) => 403,
             Self::LoginToken(refusal) => match refusal.token {
                 Kind::AccessToken => 403,
                 Kind::IdToken => 400,
@@ -178,6 +199,7 @@ impl Refusal {
             | Self::ProviderUnavailable
             | Self::Busy
             | Self::NoEntropy(_) => 503,
+            Self::NoRouteName => 503,
             Self::NoSessions | Self::Header(_) => 500,
         }
     }
@@ -199,6 +221,8 @@ impl Refusal {
             Self::BearerMalformed(_) => "invalid_request",
             Self::NoBearer => "bearer_not_accepted",
             Self::SessionToken(_) => "session_token_refused",
+            Self::MissingRight(_) | Self::BearerRight(_) => "missing_right",
+            Self::NoRouteName => "no_route_name",
             Self::LoginToken(_) => "login_token_refused",
             Self::NoAttempt => "no_attempt",
             Self::ResponseIssuer(_) => "response_issuer",
@@ -215,6 +239,14 @@ impl Refusal {
         }
     }
 
+    /// What the log says: more than the answer, where that is not for everybody.
+    pub(super) fn for_log(&self) -> String {
+        match self {
+            Self::MissingRight(missing) | Self::BearerRight(missing) => missing.to_string(),
+            _ => self.to_string(),
+        }
+    }
+
     /// How much it matters to whoever runs the gate.
     pub(super) const fn level(&self) -> Level {
         match self {
@@ -227,6 +259,7 @@ impl Refusal {
             | Self::TooLarge(_) => Level::Warn,
             Self::ClientRefused { .. }
             | Self::NoEntropy(_)
+            | Self::NoRouteName
             | Self::NoSessions
             | Self::Header(_) => Level::Error,
             _ => Level::Info,
@@ -260,6 +293,7 @@ impl Refusal {
                     Kind::IdToken => "The ID token was refused",
                 }
             }
+            Self::MissingRight(_) | Self::BearerRight(_) => "Not open to you",
             Self::BearerMalformed(_) | Self::NoBearer => "The Authorization header was refused",
             Self::NoAttempt => "Please sign in again",
             Self::ResponseIssuer(_) => "The answer is not this provider's",
@@ -269,7 +303,7 @@ impl Refusal {
             Self::ClientRefused { .. } => "The gate is not known to the provider",
             Self::ProviderUnavailable | Self::Busy => "Sign-in is not available now",
             Self::TooLarge(_) => "The session is too large",
-            Self::NoEntropy(_) | Self::NoSessions | Self::Header(_) => {
+            Self::NoEntropy(_) | Self::NoRouteName | Self::NoSessions | Self::Header(_) => {
                 "The gate can not do its work"
             }
         }
@@ -301,6 +335,9 @@ impl Refusal {
             Self::ClientRefused { .. } => {
                 "Whoever runs this site: compare client.client_id, client.client_secret and client.token_endpoint_auth_method with the client at the provider."
             }
+            Self::MissingRight(_) | Self::BearerRight(_) => {
+                "Ask whoever runs this site for the right to open it. What was given to you since you signed in counts when the session is renewed, at the latest when you sign in again."
+            }
             Self::ProviderUnavailable | Self::Busy => {
                 "Wait a moment, then try again. Nothing was sent on."
             }
@@ -317,6 +354,7 @@ impl Refusal {
             | Self::Query(_)
             | Self::NoBearer
             | Self::NoEntropy(_)
+            | Self::NoRouteName
             | Self::NoSessions
             | Self::Header(_) => return None,
         };

@@ -151,6 +151,8 @@ fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
             return Some(HeaderValue::from_static("Bearer"));
         }
         Refusal::Bearer(_) | Refusal::BearerMalformed(_) => (refusal.code(), refusal.to_string()),
+        // RFC 6750 section 3.1: the token is right, and does not do for this.
+        Refusal::BearerRight(_) => ("insufficient_scope", refusal.to_string()),
         _ => return None,
     };
     // RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E, so neither quotes nor backslashes.

@@ -2,11 +2,11 @@
 
 use std::rc::Rc;
 
-use crate::config::{Access, Endpoints, UpstreamHeader};
+use crate::config::{Access, Endpoints, Needs, UpstreamHeader};
 use crate::http::Head;
 use crate::http::url::{Origin, Scheme};
-use crate::policy::Decision;
 use crate::policy::navigation::{self, FetchMetadata, Kind};
+use crate::policy::{Asked, Decision};
 use crate::session::Jar;
 use crate::wire::Timestamp;
 
@@ -196,10 +196,9 @@ impl Worker {
                 None => {}
             }
         }
-        let decision = self
-            .rules
-            .decide(arrival.method, arrival.target)
-            .map_err(|_| Refusal::AmbiguousPath)?;
+        let route = self.route(host)?;
+        let asked = Asked { method: arrival.method, path: arrival.target, route: &route };
+        let decision = self.rules.decide(&asked).map_err(|_| Refusal::AmbiguousPath)?;
         match (decision.access, PublicRule::of(&decision)) {
             (Access::Public, Some(rule)) => Ok(self.public(host, request, rule)),
             (Access::Deny, _) => Err(Refusal::Denied.into()),
@@ -225,9 +224,27 @@ impl Worker {
             return Ok(self.wait_for_provider(host, request)?);
         }
         if let Some(token) = self.bearer_of(request)? {
-            return self.bearer(host, request, token);
+            return self.bearer(host, request, token, decision);
         }
-        self.session(host, request, decision.unauthenticated)
+        self.session(host, request, decision)
+    }
+
+    /// The host's name for the route, where any rule asks for it: it costs a call.
+    fn route(&self, host: &dyn Host) -> Result<Vec<u8>, Refusal> {
+        if !self.rules.names_routes() {
+            return Ok(Vec::new());
+        }
+        // Without it the rule that should decide would be skipped, and another one obeyed.
+        host.route_name().ok_or(Refusal::NoRouteName)
+    }
+
+    /// What the rule that decided asks of a user's tokens.
+    pub(super) fn needs(&self, decision: &Decision) -> &Needs {
+        const NONE: &Needs = &Needs { access_token: None, claims: Vec::new() };
+        decision
+            .rule
+            .and_then(|index| self.config.rules.get(index))
+            .map_or(NONE, |rule| &rule.needs)
     }
 
     /// The public origin that was asked, or 421 (RFC 9110 section 15.5.20).

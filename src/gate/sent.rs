@@ -52,9 +52,9 @@ fn claim_value(
     id_token: Option<&IdToken>,
     access_token: Option<&AccessToken>,
 ) -> Option<HeaderValue> {
-    let claim = match header.token {
-        ClaimSource::IdToken => id_token?.claim(&header.claim)?,
-        ClaimSource::AccessToken => access_token?.claim(&header.claim)?,
+    let claim = match header.claim.token {
+        ClaimSource::IdToken => id_token?.claim(&header.claim.names)?,
+        ClaimSource::AccessToken => access_token?.claim(&header.claim.names)?,
     };
     let text = match claim {
         Json::Array(members) => {

@@ -1,11 +1,12 @@
 //! `GET /oauth2/session`: who is logged in, and for how long. Never a token.
 
+use crate::config::Needs;
 use crate::http::form::Form;
 use crate::wire::{Json, Timestamp};
 
 use super::Step;
 use super::host::Host;
-use super::identity::{Identity, Live};
+use super::identity::{Identity, Live, Unfit};
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
@@ -52,9 +53,10 @@ impl Worker {
 
     /// Whether the session is good, or would be after a refresh.
     fn lasts(&self, live: &std::rc::Rc<Live>, now: Timestamp) -> bool {
-        match Identity::of_session(live, &self.config, now) {
+        match Identity::of_session(live, &self.config, &Needs::default(), now) {
             Ok(_) => true,
-            Err(refusal) => refusal.expired() && live.session.refresh_token.is_some(),
+            Err(Unfit::Token(refusal)) => refusal.expired() && live.session.refresh_token.is_some(),
+            Err(Unfit::Right(_)) => false,
         }
     }
 

@@ -3,17 +3,17 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::{self, Unauthenticated};
+use crate::config;
 use crate::crypto::NoEntropy;
 use crate::http::SetCookie;
-use crate::policy::navigation;
+use crate::policy::{Decision, navigation};
 use crate::session::{Session, WriteError};
 use crate::token::{Check, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
 use super::forward::{Forward, Stamp};
 use super::host::{Host, Level};
-use super::identity::{Identity, Live};
+use super::identity::{Identity, Live, Unfit};
 use super::refresh::Turned;
 use super::refusal::{Refusal, Refused};
 use super::request::Request;
@@ -37,8 +37,9 @@ impl Worker {
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
-        unauthenticated: Unauthenticated,
+        decision: &Decision,
     ) -> Result<Step, Refused> {
+        let unauthenticated = decision.unauthenticated;
         let Some(live) = self.live(host, request) else {
             return self.unauthenticated(host, request, unauthenticated);
         };
@@ -48,7 +49,7 @@ impl Worker {
         match self.turn(host, request, &live)? {
             Turned::Go(newest) => {
                 let renewed = newest.turn != live.turn;
-                self.pass(host, request, &newest, renewed, unauthenticated)
+                self.pass(host, request, &newest, renewed, decision)
             }
             Turned::Ended => self.unauthenticated(host, request, unauthenticated),
             Turned::Wait => Ok(Step::Wait),
@@ -101,13 +102,14 @@ impl Worker {
         request: &Request<'_>,
         live: &Rc<Live>,
         renewed: bool,
-        unauthenticated: Unauthenticated,
+        decision: &Decision,
     ) -> Result<Step, Refused> {
         let now = host.now();
-        let identity = match Identity::of_session(live, &self.config, now) {
+        let needs = self.needs(decision);
+        let identity = match Identity::of_session(live, &self.config, needs, now) {
             Ok(identity) => identity,
             // A new login mends it, and cannot loop: its tokens are judged before any redirect.
-            Err(refusal) if mended_by_login(&refusal) => {
+            Err(Unfit::Token(refusal)) if mended_by_login(&refusal) => {
                 log::decision(
                     host,
                     Level::Info,
@@ -115,9 +117,10 @@ impl Worker {
                     "session_over",
                     &refusal.to_string(),
                 );
-                return self.unauthenticated(host, request, unauthenticated);
+                return self.unauthenticated(host, request, decision.unauthenticated);
             }
-            Err(refusal) => return Err(Refusal::SessionToken(refusal).into()),
+            Err(Unfit::Token(refusal)) => return Err(Refusal::SessionToken(refusal).into()),
+            Err(Unfit::Right(missing)) => return Err(Refusal::MissingRight(missing).into()),
         };
         let cookies = if renewed {
             self.write_session(host, request, &live.session)?

@@ -227,7 +227,7 @@ impl Worker {
     #[cold]
     fn refused(&self, host: &mut dyn Host, request: &Request<'_>, refused: Refused) -> Step {
         let Refused { refusal, cookies } = refused;
-        log::decision(host, refusal.level(), request.arrival, refusal.code(), &refusal.to_string());
+        log::decision(host, refusal.level(), request.arrival, refusal.code(), &refusal.for_log());
         let login = self.config.login.then_some(self.config.endpoints.login.as_str());
         Step::Reply(Reply::refused(&refusal, request.arrival, login).with_cookies(cookies))
     }

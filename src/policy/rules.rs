@@ -1,7 +1,7 @@
 //! The first rule that matches decides; what matches none needs an authenticated user.
 
 use super::path;
-use crate::config::{Access, PathMatch, Rule, Unauthenticated};
+use crate::config::{Access, Needs, PathMatch, Rule, Unauthenticated};
 use crate::wire::SortedMap;
 
 /// What a request needs.
@@ -41,13 +41,28 @@ pub struct Rules {
     anywhere: Vec<usize>,
     /// Segments of the longest prefix: further ones need no look-up.
     deepest: usize,
+    names_routes: bool,
+}
+
+/// What rules look at.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// The method, as it came.
+    pub method: &'a [u8],
+    /// `:path`; the query is not looked at.
+    pub path: &'a [u8],
+    /// The host's name for the route; empty where it has none, or no rule names routes.
+    pub route: &'a [u8],
 }
 
 #[derive(Debug)]
 struct Compiled {
     methods: Option<Vec<String>>,
+    route: Option<String>,
     access: Access,
     unauthenticated: Unauthenticated,
+    /// Whether it asks something of a user's tokens.
+    asks: bool,
 }
 
 impl Rules {
@@ -60,6 +75,7 @@ impl Rules {
             prefix: SortedMap::new(),
             anywhere: Vec::new(),
             deepest: 0,
+            names_routes: rules.iter().any(|rule| rule.route_name.is_some()),
         };
         for (index, rule) in rules.iter().enumerate() {
             compiled.add(&rule.path, index);
@@ -87,33 +103,58 @@ impl Rules {
         lists.insert(path.as_bytes().to_vec(), rules);
     }
 
-    /// What a request with this method and this `:path` needs; the query is not looked at.
+    /// Whether any rule names a route, so that the host has to be asked for it.
+    #[must_use]
+    pub const fn names_routes(&self) -> bool {
+        self.names_routes
+    }
+
+    /// What a request needs.
     ///
     /// Methods are compared exactly (RFC 9110 section 9.1). One with a small letter in it,
     /// which some servers take for its capital form, gets no rule's permission: it needs
-    /// an authenticated user, or nobody may send it where a rule says so in either form.
+    /// an authenticated user, with all that a rule asks of them in either form, and nobody may
+    /// send it where a rule says so in either form.
     ///
     /// # Errors
     /// [`AmbiguousPath`] where two servers could see two rules apply.
-    pub fn decide(&self, method: &[u8], path: &[u8]) -> Result<Decision, AmbiguousPath> {
-        let path = path::without_query(path);
-        let decision = self.decision(self.agreed(method, path)?);
-        if !method.iter().any(u8::is_ascii_lowercase) {
+    pub fn decide(&self, asked: &Asked<'_>) -> Result<Decision, AmbiguousPath> {
+        let asked = Asked { path: path::without_query(asked.path), ..*asked };
+        let decision = self.decision(self.agreed(&asked)?);
+        if !asked.method.iter().any(u8::is_ascii_lowercase) {
             return Ok(decision);
         }
-        let capital = self.decision(self.agreed(&method.to_ascii_uppercase(), path)?);
-        let denied = [decision, capital].into_iter().find(|found| found.access == Access::Deny);
-        Ok(denied.unwrap_or(Decision::default()))
+        let capital = asked.method.to_ascii_uppercase();
+        let capital = self.decision(self.agreed(&Asked { method: &capital, ..asked })?);
+        Ok(self.stricter(decision, capital))
     }
 
-    /// The rule that all readings of `path` fall under.
-    fn agreed(&self, method: &[u8], path: &[u8]) -> Result<Option<usize>, AmbiguousPath> {
-        let rule = self.first(method, path);
+    /// What a request needs that could fall under either.
+    fn stricter(&self, one: Decision, other: Decision) -> Decision {
+        if let Some(denied) = [one, other].into_iter().find(|found| found.access == Access::Deny) {
+            return denied;
+        }
+        let asks = |decision: &Decision| {
+            decision.rule.and_then(|index| self.rules.get(index)).is_some_and(|rule| rule.asks)
+        };
+        match (asks(&one), asks(&other)) {
+            (false, false) => Decision::default(),
+            (true, false) => Decision { access: Access::Authenticated, ..one },
+            (false, true) => Decision { access: Access::Authenticated, ..other },
+            (true, true) if one.rule == other.rule => one,
+            // A token has one set of rules to be good for.
+            (true, true) => Decision { access: Access::Deny, ..other },
+        }
+    }
+
+    /// The rule that all readings of the path fall under.
+    fn agreed(&self, asked: &Asked<'_>) -> Result<Option<usize>, AmbiguousPath> {
+        let rule = self.first(asked);
         // Without a rule that looks at paths every reading is alike.
         let pathless = self.exact.is_empty() && self.prefix.is_empty();
         if pathless
-            || path::is_plain(path)
-            || path::all_readings(path, |reading| self.first(method, reading) == rule)
+            || path::is_plain(asked.path)
+            || path::all_readings(asked.path, |path| self.first(&Asked { path, ..*asked }) == rule)
         {
             Ok(rule)
         } else {
@@ -121,27 +162,27 @@ impl Rules {
         }
     }
 
-    /// The first rule for exactly this method and this path.
-    fn first(&self, method: &[u8], path: &[u8]) -> Option<usize> {
-        let mut first = self.earlier(None, &self.anywhere, method);
-        if let Some(list) = self.exact.get(path) {
-            first = self.earlier(first, list, method);
+    /// The first rule for exactly this method, this path and this route.
+    fn first(&self, asked: &Asked<'_>) -> Option<usize> {
+        let mut first = self.earlier(None, &self.anywhere, asked);
+        if let Some(list) = self.exact.get(asked.path) {
+            first = self.earlier(first, list, asked);
         }
-        for prefix in path::prefixes(path).take(self.deepest) {
+        for prefix in path::prefixes(asked.path).take(self.deepest) {
             if let Some(list) = self.prefix.get(prefix) {
-                first = self.earlier(first, list, method);
+                first = self.earlier(first, list, asked);
             }
         }
         first
     }
 
-    /// The rule for this method in `list` that stands before `found`, or else `found`.
-    fn earlier(&self, found: Option<usize>, list: &[usize], method: &[u8]) -> Option<usize> {
+    /// The rule for this method and route in `list` that stands before `found`, or else `found`.
+    fn earlier(&self, found: Option<usize>, list: &[usize], asked: &Asked<'_>) -> Option<usize> {
         for index in list.iter().copied() {
             if found.is_some_and(|found| found < index) {
                 break;
             }
-            if self.rules.get(index).is_some_and(|rule| rule.is_for(method)) {
+            if self.rules.get(index).is_some_and(|rule| rule.is_for(asked)) {
                 return Some(index);
             }
         }
@@ -162,14 +203,18 @@ impl Compiled {
     fn new(rule: &Rule) -> Self {
         Self {
             methods: rule.methods.clone(),
+            route: rule.route_name.clone(),
             access: rule.access,
             unauthenticated: rule.unauthenticated,
+            asks: rule.needs != Needs::default(),
         }
     }
 
-    fn is_for(&self, method: &[u8]) -> bool {
-        let named = |methods: &Vec<String>| methods.iter().any(|name| name.as_bytes() == method);
+    fn is_for(&self, asked: &Asked<'_>) -> bool {
+        let named =
+            |methods: &Vec<String>| methods.iter().any(|name| name.as_bytes() == asked.method);
         self.methods.as_ref().is_none_or(named)
+            && self.route.as_ref().is_none_or(|route| route.as_bytes() == asked.route)
     }
 }
 

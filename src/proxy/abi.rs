@@ -103,6 +103,12 @@ unsafe extern "C" {
         value_size: usize,
     ) -> u32;
     fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+    fn proxy_get_property(
+        path: *const u8,
+        path_size: usize,
+        value: *mut *mut u8,
+        value_size: *mut usize,
+    ) -> u32;
     fn proxy_set_effective_context(context: u32) -> u32;
     fn proxy_continue_stream(stream: u32) -> u32;
     fn proxy_send_local_response(
@@ -295,6 +301,15 @@ pub(super) fn call(
         )
     })?;
     Ok(call)
+}
+
+/// What the host knows of the current stream, by the names on the way to it.
+pub(super) fn property(path: &[&str]) -> Result<HostBytes, HostError> {
+    let path = path.join("\0");
+    // SAFETY: see the module.
+    HostBytes::from_call(|bytes, size| unsafe {
+        proxy_get_property(path.as_ptr(), path.len(), bytes, size)
+    })
 }
 
 /// What stands under a key that all workers share, and its version.

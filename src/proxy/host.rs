@@ -116,6 +116,10 @@ impl Host for ThisHost<'_> {
         let _ = abi::enqueue(queue, message);
     }
 
+    fn route_name(&self) -> Option<Vec<u8>> {
+        abi::property(&["xds", "route_name"]).ok().map(|name| name.as_slice().to_vec())
+    }
+
     fn signatures(&self) -> &dyn SignatureBackend {
         self.signatures
     }

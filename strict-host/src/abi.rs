@@ -106,6 +106,13 @@ pub(crate) fn define(linker: &mut Linker<State>) {
         }
         dispatch(caller, (headers, headers_size), (body, body_size), place)
     });
+    host_function!(linker, "proxy_get_property", |caller, misdeed, path, path_size, place, size| {
+        let path = read(&caller, path, path_size)?;
+        match caller.data().route.filter(|_| path == b"xds\0route_name") {
+            Some(route) => give(&mut caller, route.as_bytes(), (place, size), misdeed),
+            None => Ok(NOT_FOUND),
+        }
+    });
     host_function!(linker, "proxy_get_shared_data", |caller, misdeed, key, key_size, place, size, version| {
         let key = read(&caller, key, key_size)?;
         let found = caller.data().process.borrow().values.get(&key).cloned();

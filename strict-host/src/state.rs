@@ -101,6 +101,8 @@ pub struct State {
     pub log: Vec<(i32, String)>,
     /// Milliseconds between ticks, once asked for.
     pub tick: Option<i32>,
+    /// The name of the route that every request takes, where it tells.
+    pub route: Option<&'static str>,
     pub(crate) faults: Faults,
     pub(crate) roots: BTreeSet<u32>,
     pub(crate) streams: BTreeMap<u32, Stream>,
@@ -124,6 +126,7 @@ impl State {
             calls: Vec::new(),
             log: Vec::new(),
             tick: None,
+            route: None,
             faults: Faults::default(),
             roots: BTreeSet::new(),
             streams: BTreeMap::new(),

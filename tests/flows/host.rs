@@ -69,6 +69,10 @@ pub(crate) struct TestHost {
     /// How many it did not take.
     pub(crate) refused: usize,
     pub(crate) log: Vec<(Level, String)>,
+    /// The route that requests take; `None`: this host does not tell.
+    pub(crate) route: Option<&'static str>,
+    /// How often it was asked for that.
+    pub(crate) routes_asked: Cell<usize>,
     state: u64,
     calls: u32,
 }
@@ -86,6 +90,8 @@ impl TestHost {
             sent: Vec::new(),
             refused: 0,
             log: Vec::new(),
+            route: None,
+            routes_asked: Cell::new(0),
             state: 0x9e37_79b9_7f4a_7c15,
             calls: 0,
         }
@@ -179,6 +185,11 @@ impl Host for TestHost {
         if let Some((memory, _)) = &self.process {
             memory.borrow_mut().wakes.push((queue, message.to_vec()));
         }
+    }
+
+    fn route_name(&self) -> Option<Vec<u8>> {
+        self.routes_asked.set(self.routes_asked.get() + 1);
+        self.route.map(|name| name.as_bytes().to_vec())
     }
 
     fn signatures(&self) -> &dyn SignatureBackend {

@@ -25,6 +25,8 @@ mod refresh;
 mod refresh_faults;
 mod reply;
 mod request;
+mod rights;
+mod rules;
 mod scene;
 mod secrets;
 mod sent;

@@ -10,6 +10,18 @@ use super::scene::{Answered, Outcome, Scene, Upstream};
 pub(crate) const CALLBACK: &str = "/oauth2/callback";
 
 impl Scene {
+    /// A script of the page fetches `path`.
+    pub(crate) fn get(&mut self, browser: &mut Browser, path: &str) -> Outcome {
+        let request = browser.fetch("GET", path);
+        self.load(browser, &request)
+    }
+
+    /// A person opens `path`.
+    pub(crate) fn visit(&mut self, browser: &mut Browser, path: &str) -> Outcome {
+        let request = browser.page(path);
+        self.load(browser, &request)
+    }
+
     /// A browser that has logged in.
     pub(crate) fn log_in(&mut self) -> Browser {
         let mut browser = Browser::default();

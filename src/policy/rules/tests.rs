@@ -7,9 +7,15 @@ fn rule(path: PathMatch, methods: &[&str], access: Access) -> Rule {
     Rule {
         path,
         methods: (!methods.is_empty()).then_some(methods),
+        route_name: None,
         access,
         unauthenticated: Unauthenticated::Redirect,
+        needs: Needs::default(),
     }
+}
+
+fn asked<'a>(method: &'a [u8], path: &'a [u8]) -> Asked<'a> {
+    Asked { method, path, route: b"" }
 }
 
 fn exact(path: &str) -> PathMatch {
@@ -34,7 +40,7 @@ fn site() -> Rules {
 }
 
 fn found(method: &str, path: &str) -> Result<Option<usize>, AmbiguousPath> {
-    site().decide(method.as_bytes(), path.as_bytes()).map(|decision| decision.rule)
+    site().decide(&asked(method.as_bytes(), path.as_bytes())).map(|decision| decision.rule)
 }
 
 #[test]
@@ -45,11 +51,15 @@ fn what_matches_no_rule_needs_an_authenticated_user() {
         rule: None,
     };
     for path in ["/", "", "*", "/x", "/%2e%2e/%00", "no path", "/a b"] {
-        assert_eq!(Rules::new(&[]).decide(b"GET", path.as_bytes()), Ok(default), "{path:?}");
+        assert_eq!(
+            Rules::new(&[]).decide(&asked(b"GET", path.as_bytes())),
+            Ok(default),
+            "{path:?}"
+        );
     }
-    assert_eq!(site().decide(b"GET", b"/x"), Ok(default));
+    assert_eq!(site().decide(&asked(b"GET", b"/x")), Ok(default));
     assert_eq!(
-        site().decide(b"GET", b"/public"),
+        site().decide(&asked(b"GET", b"/public")),
         Ok(Decision {
             access: Access::Public,
             unauthenticated: Unauthenticated::Redirect,
@@ -167,7 +177,7 @@ fn readings_under_one_rule_are_fine() {
         assert_eq!(found("GET", path), Ok(expected), "{path}");
     }
     let methods = Rules::new(&[rule(PathMatch::Any, &["GET"], Access::Public)]);
-    assert_eq!(methods.decide(b"GET", b"/a/..%2f//").unwrap().rule, Some(0));
+    assert_eq!(methods.decide(&asked(b"GET", b"/a/..%2f//")).unwrap().rule, Some(0));
 }
 
 #[test]
@@ -179,14 +189,14 @@ fn a_method_in_small_letters_gets_no_permission() {
             ("/api", Access::Authenticated),
             ("/admin", Access::Deny),
         ] {
-            let decision = site().decide(method.as_bytes(), path.as_bytes()).unwrap();
+            let decision = site().decide(&asked(method.as_bytes(), path.as_bytes())).unwrap();
             let access =
                 if method == "delete" && path == "/healthz" { Access::Deny } else { access };
             assert_eq!(decision.access, access, "{method} {path}");
         }
     }
-    assert_eq!(site().decide(b"delete", b"/x").unwrap().access, Access::Deny);
-    assert_eq!(site().decide(b"get", b"/public/../admin"), Err(AmbiguousPath));
+    assert_eq!(site().decide(&asked(b"delete", b"/x")).unwrap().access, Access::Deny);
+    assert_eq!(site().decide(&asked(b"get", b"/public/../admin")), Err(AmbiguousPath));
     for method in ["GET ", " GET", "GET\0", "", "GETX"] {
         assert_eq!(found(method, "/healthz"), Ok(None), "{method:?}");
     }
@@ -196,10 +206,13 @@ fn a_method_in_small_letters_gets_no_permission() {
 fn the_root_prefix_is_for_every_path() {
     let rules = Rules::new(&[rule(prefix("/"), &[], Access::Deny)]);
     for path in ["/", "/x/y", "/a/../b", "*", ""] {
-        assert_eq!(rules.decide(b"GET", path.as_bytes()).unwrap().rule, Some(0), "{path}");
+        assert_eq!(rules.decide(&asked(b"GET", path.as_bytes())).unwrap().rule, Some(0), "{path}");
     }
     assert_eq!(
-        Rules::new(&[rule(exact("/"), &[], Access::Public)]).decide(b"GET", b"/x").unwrap().rule,
+        Rules::new(&[rule(exact("/"), &[], Access::Public)])
+            .decide(&asked(b"GET", b"/x"))
+            .unwrap()
+            .rule,
         None
     );
 }
@@ -225,7 +238,7 @@ fn the_index_finds_what_a_walk_would() {
             format!("{}{}/{}{tail}", PARTS[number % 4], PARTS[number / 4 % 4], number / 16 % 9);
         for method in ["GET", "POST", "PUT", "HEAD"] {
             let walk = rules.iter().position(|rule| matches(rule, method, &path));
-            let decision = index.decide(method.as_bytes(), path.as_bytes()).unwrap();
+            let decision = index.decide(&asked(method.as_bytes(), path.as_bytes())).unwrap();
             assert_eq!(decision.rule, walk, "{method} {path}");
         }
     }

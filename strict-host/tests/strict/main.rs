@@ -17,5 +17,6 @@ mod memory;
 mod order;
 mod reconfigure;
 mod removal;
+mod routes;
 mod trailers;
 mod twice;

@@ -1,0 +1,159 @@
+//! What rules may ask of tokens, and what of that is refused.
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::config::testing::{config, problems, warnings};
+
+fn needs(rule: Value) -> Needs {
+    config(json!({"rules": [with_match(rule)]})).rules.remove(0).needs
+}
+
+fn refused(rule: Value) -> String {
+    problems(json!({"rules": [with_match(rule)]}))
+}
+
+fn with_match(mut rule: Value) -> Value {
+    rule["match"] = json!({"path_prefix": "/api"});
+    rule
+}
+
+#[test]
+fn a_rules_audiences_and_scope_stand_instead_of_the_global_ones_each_by_itself() {
+    let global = config(json!({"access_token": {"scope": ["openid"]}})).access_token.unwrap();
+    let read = |access_token: Value| {
+        config(json!({
+            "access_token": {"scope": ["openid"]},
+            "rules": [with_match(json!({"access_token": access_token}))],
+        }))
+        .rules
+        .remove(0)
+        .needs
+        .access_token
+        .unwrap()
+    };
+    let audiences = read(json!({"audiences": ["good-service", "urn:b"], "acquire": "session"}));
+    assert_eq!(audiences.audiences, ["good-service", "urn:b"]);
+    assert_eq!(audiences.scope, global.scope);
+    let scope = read(json!({"scope": []}));
+    assert_eq!((&scope.audiences, scope.scope.len()), (&global.audiences, 0));
+    let as_before = AccessTokenRules { audiences: global.audiences.clone(), ..audiences };
+    assert_eq!(as_before, global, "nothing else of it changes");
+    assert_eq!(needs(json!({})), Needs::default());
+}
+
+#[test]
+fn what_can_not_be_obeyed_yet_is_refused() {
+    for acquire in ["token_exchange", "refresh_token", "authorization_code"] {
+        let rule = json!({"access_token": {"audiences": ["a"], "acquire": acquire}});
+        assert_eq!(
+            refused(rule),
+            "rules[0].access_token.acquire: not supported yet; hint: write session, or leave it out"
+        );
+    }
+    let rule = json!({"access_token": {"audiences": ["a"], "audience": "a", "resource": "b"}});
+    let problems = refused(rule);
+    assert!(problems.contains("rules[0].access_token.audience: not supported yet"), "{problems}");
+    assert!(problems.contains("rules[0].access_token.resource: not supported yet"), "{problems}");
+}
+
+#[test]
+fn audiences_and_claims_that_say_nothing_are_refused() {
+    assert_eq!(
+        refused(json!({"access_token": {}})),
+        "rules[0].access_token: needs `audiences` or `scope`"
+    );
+    assert_eq!(
+        refused(json!({"access_token": {"audiences": []}})),
+        "rules[0].access_token.audiences: must not be empty"
+    );
+    assert_eq!(
+        refused(json!({"claims": {"a..b": ["x"], "c": [null], "role": [], "tier": "gold"}})),
+        "rules[0].claims[\"a..b\"]: must be a claim's name, found \"a..b\"; hint: for example \
+         realm_access.roles; a dot within a name is written \\.
+rules[0].claims.c[0]: expected a string, a number or a boolean, found null
+rules[0].claims.role: must not be empty
+rules[0].claims.tier: expected a list, found a string; hint: write it in brackets, as a list of one"
+    );
+}
+
+#[test]
+fn claims_are_a_map_or_a_list_of_the_same() {
+    let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    let expected = |claim| RequiredClaim {
+        claim,
+        values: vec![Json::String("admin".to_owned()), Json::Integer(3), Json::Bool(true)],
+    };
+    let values = json!(["admin", 3, true]);
+    let roles = ClaimPath { token: ClaimSource::AccessToken, names: names(&["realm", "roles"]) };
+    assert_eq!(needs(json!({"claims": {"realm.roles": values}})).claims, [expected(roles.clone())]);
+    let listed = json!([{"claim": ["realm", "roles"], "values": values}]);
+    assert_eq!(needs(json!({"claims": listed})).claims, [expected(roles)]);
+    let url = ClaimPath { token: ClaimSource::IdToken, names: names(&["https://a.example/r"]) };
+    let listed = json!([{"claim": ["id_token", "https://a.example/r"], "values": values}]);
+    assert_eq!(needs(json!({"claims": listed})).claims, [expected(url.clone())]);
+    let escaped = json!({r"id_token.https://a\.example/r": values});
+    assert_eq!(needs(json!({"claims": escaped})).claims, [expected(url)]);
+    assert_eq!(
+        refused(json!({"claims": [{"claim": "role"}, {"values": ["a"]}, {"clam": "role"}]})),
+        "rules[0].claims[0].values: missing; hint: for example [admin, auditor]
+rules[0].claims[1].claim: missing; hint: for example [realm_access, roles]
+rules[0].claims[2].clam: unknown key; hint: did you mean `claim`?
+rules[0].claims[2].claim: missing; hint: for example [realm_access, roles]
+rules[0].claims[2].values: missing; hint: for example [admin, auditor]"
+    );
+}
+
+#[test]
+fn tokens_that_are_not_there_are_not_asked_about() {
+    for access in ["public", "deny"] {
+        let rule = json!({
+            "access": access,
+            "access_token": {"audiences": ["a"]},
+            "claims": {"role": ["admin"]},
+        });
+        let what = format!("contradicts `access: {access}`: no token is looked at");
+        let hint = "leave one of them out";
+        assert_eq!(
+            refused(rule),
+            format!(
+                "rules[0].access_token: {what}; hint: {hint}\nrules[0].claims: {what}; hint: {hint}"
+            )
+        );
+    }
+    let without = json!({
+        "bearer": false,
+        "access_token": null,
+        "upstream": {"authorization": "id_token"},
+        "rules": [with_match(json!({"claims": {"role": ["a"], "id_token.role": ["a"]}}))],
+    });
+    assert_eq!(
+        problems(without),
+        "rules[0].claims.role: is a claim of the access token, and none is used; hint: write \
+         id_token.NAME for a claim of the ID token, or configure `access_token`"
+    );
+    let without = json!({
+        "bearer": false,
+        "access_token": null,
+        "upstream": {"authorization": "id_token"},
+        "rules": [with_match(json!({"access_token": {"scope": ["a"]}}))],
+    });
+    assert_eq!(
+        problems(without),
+        "rules[0].access_token: none is used; hint: configure `access_token`"
+    );
+    let bearer_only = json!({
+        "login": false,
+        "rules": [with_match(json!({"claims": {"id_token.role": ["a"]}}))],
+    });
+    assert_eq!(
+        problems(bearer_only),
+        "rules[0].claims[\"id_token.role\"]: an ID token needs `login`: there is none without it"
+    );
+    let both = json!({"rules": [with_match(json!({"claims": {"id_token.role": ["a"]}}))]});
+    assert_eq!(
+        warnings(both),
+        "rules[0].claims[\"id_token.role\"]: is a claim of the ID token: a client's own bearer \
+         token has none, and is always refused here"
+    );
+}
