@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::builder::{Builder, Filter, LISTENERS, SENT_ON, SOCKET_KEY};
+use super::builder::{Builder, Filter, LISTENERS, Route, SENT_ON, SOCKET_KEY};
 use super::{filter, mortal};
 use crate::http::Protocol;
 
@@ -102,10 +102,7 @@ impl Builder {
             "route_config": { "virtual_hosts": [{
                 "name": "app",
                 "domains": ["*"],
-                "routes": self.routes.iter().map(|(prefix, cluster)| json!({
-                    "match": { "prefix": prefix },
-                    "route": { "cluster": cluster },
-                })).collect::<Value>(),
+                "routes": self.routes.iter().map(route).collect::<Value>(),
             }]},
         });
         manager["route_config"]["request_headers_to_add"] = self.written_headers();
@@ -178,6 +175,14 @@ fn cluster((name, address, protocol): &(String, SocketAddr, Protocol)) -> Value 
         });
     }
     cluster
+}
+
+fn route(route: &Route) -> Value {
+    let mut matched = json!({ "prefix": route.prefix });
+    if let Some(header) = &route.header {
+        matched["headers"] = json!([{ "name": header, "present_match": true }]);
+    }
+    json!({ "name": route.name, "match": matched, "route": { "cluster": route.cluster } })
 }
 
 fn socket(address: SocketAddr) -> Value {

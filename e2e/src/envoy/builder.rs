@@ -28,6 +28,16 @@ pub struct Filter {
     pub configuration: String,
 }
 
+/// Where requests go.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub(super) name: String,
+    pub(super) prefix: String,
+    pub(super) cluster: String,
+    /// A header that must be there.
+    pub(super) header: Option<String>,
+}
+
 /// What [`Builder::writes_socket_keys`] has Envoy write: sixteen bytes, whatever they are, since over HTTP/2 nobody looks
 /// at the answer to them.
 pub const SOCKET_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
@@ -39,7 +49,7 @@ pub struct Builder {
     pub(super) filter: Option<Value>,
     pub(super) environment: Vec<(String, String)>,
     pub(super) clusters: Vec<(String, SocketAddr, Protocol)>,
-    pub(super) routes: Vec<(String, String)>,
+    pub(super) routes: Vec<Route>,
     pub(super) raw_paths: bool,
     pub(super) trusted_hops: u32,
     pub(super) tls: bool,
@@ -114,10 +124,26 @@ impl Builder {
         self
     }
 
-    /// Paths with this prefix go to this cluster. The first that fits wins.
+    /// Paths with this prefix go to this cluster, on a route that has its name. The first that fits wins.
     #[must_use]
     pub fn route(mut self, prefix: &str, cluster: &str) -> Self {
-        self.routes.push((prefix.into(), cluster.into()));
+        self.routes.push(Route {
+            name: prefix.into(),
+            prefix: prefix.into(),
+            cluster: cluster.into(),
+            header: None,
+        });
+        self
+    }
+
+    /// Requests that have this header go to this cluster, on a route of this name, before any route by path.
+    #[must_use]
+    pub fn header_route(mut self, name: &str, header: &str, cluster: &str) -> Self {
+        let header = Some(header.into());
+        self.routes.insert(
+            0,
+            Route { name: name.into(), prefix: "/".into(), cluster: cluster.into(), header },
+        );
         self
     }
 

@@ -21,6 +21,7 @@ mod provider;
 mod refresh;
 mod refresh_answers;
 mod reload;
+mod routes;
 mod seen;
 mod session;
 mod streams;

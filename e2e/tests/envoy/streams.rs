@@ -20,7 +20,7 @@ fn cookie(gate: &Gate, browser: &Browser) -> String {
     browser.jar.line(&gate.at("/")).expect("there is a session")
 }
 
-/// A WebSocket handshake as browsers send it from a page of the gate's own.
+/// A WebSocket handshake of a page of the gate's own. Over HTTP/2 browsers leave the key out: see tests/browser/streams.rs.
 fn handshake(path: &str, protocol: Protocol) -> Request {
     let request = Request::get(path)
         .host(HOME)
