@@ -1,3 +1,5 @@
+//! What rules are for, who may pass, and what of it is refused or warned of.
+
 use serde_json::{Value, json};
 
 use super::*;
