@@ -304,12 +304,26 @@ pub const KEYS: &[Key] = &[
     key(
         "rules[].access_token.acquire",
         Means("`session`"),
-        "Where the token comes from. `session`: the one that the session (or the client) has must \
-         do; else 403. Other ways are not supported yet.",
+        "Where the token comes from. `session`: the one that the session has must do; else 403. \
+         `token_exchange`: the session's is exchanged for it (RFC 8693). `refresh_token` and \
+         `authorization_code` are not supported yet. See [acquired tokens](#acquired-tokens).",
     ),
-    later("rules[].access_token.extra_audiences", "Whether a token may name others, too."),
-    later("rules[].access_token.audience", "What a token is asked for."),
-    later("rules[].access_token.resource", "What a token is asked for."),
+    key(
+        "rules[].access_token.audience",
+        Means("nothing"),
+        "Whom the token is asked for: a name or a list of them (RFC 8693 section 2.1).",
+    ),
+    key(
+        "rules[].access_token.resource",
+        Means("nothing"),
+        "Where it will be used: an address or a list of them (RFC 8707).",
+    ),
+    key(
+        "rules[].access_token.extra_audiences",
+        Means("`refuse`"),
+        "`refuse`: what is acquired, or sent by a client, must name no audience besides \
+         `audiences`. `allow`: it may.",
+    ),
     key(
         "rules[].claims",
         Is("{}"),
@@ -362,32 +376,4 @@ pub(super) fn names_in(section: &str) -> Vec<(&'static str, Support)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn sections_have_the_names_below_them() {
-        let names: Vec<_> = names_in("rules[].match").into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["path", "path_prefix", "methods", "route_name"]);
-        let names: Vec<_> = names_in("").into_iter().map(|(name, _)| name).collect();
-        assert_eq!(
-            names,
-            [
-                "provider",
-                "client",
-                "id_token",
-                "access_token",
-                "clock_skew",
-                "login",
-                "bearer",
-                "preserve_post",
-                "origins",
-                "endpoints",
-                "logout",
-                "session",
-                "upstream",
-                "rules"
-            ]
-        );
-    }
-}
+mod tests;

@@ -4,6 +4,7 @@
 //! 1.0 (client) and RFC 8725 (tokens). Nothing past this module checks a string again:
 //! what these types hold is right. Each field's doc names its key, default and meaning.
 
+mod acquire;
 mod claim;
 mod client;
 mod duration;
@@ -27,6 +28,7 @@ mod tests;
 mod tokens;
 mod upstream;
 
+pub use acquire::Acquire;
 pub use claim::{ClaimPath, ClaimSource};
 pub use client::{Client, ClientAuthentication};
 pub use endpoints::{Endpoints, PostLogout};
@@ -139,6 +141,9 @@ impl Config {
             bearer,
             access_token: access_token.as_ref().and_then(Option::as_ref),
             broken: access_token.is_none(),
+            sends_access_token: upstream
+                .as_ref()
+                .is_none_or(|upstream| upstream.authorization == Authorization::AccessToken),
         };
         let rules = rules::read(&root, &sources, to);
         if let (Some(rules), Some(endpoints)) = (&rules, &endpoints) {

@@ -1,5 +1,6 @@
 //! What a rule asks of a user's tokens, besides that they are right.
 
+use super::acquire::{self, Acquire};
 use super::claim::{self, ClaimPath, ClaimSource};
 use super::reader::{Node, Report, Section};
 use super::tokens::{self, AccessTokenRules};
@@ -11,6 +12,8 @@ pub struct Needs {
     /// `rules[].access_token`: the rules of the access token, with these audiences and this
     /// scope instead of the global ones; `None` where the global ones count.
     pub access_token: Option<AccessTokenRules>,
+    /// `rules[].access_token.acquire`, default `session` (here: `None`): how the token is had.
+    pub acquire: Option<Acquire>,
     /// `rules[].claims`, default `{}`: all of them.
     pub claims: Vec<RequiredClaim>,
 }
@@ -32,6 +35,8 @@ pub(super) struct Sources<'a> {
     pub(super) access_token: Option<&'a AccessTokenRules>,
     /// `access_token` is broken, and that is said there.
     pub(super) broken: bool,
+    /// `upstream.authorization: access_token`.
+    pub(super) sends_access_token: bool,
     /// `bearer`: clients come with access tokens alone.
     pub(super) bearer: bool,
 }
@@ -45,26 +50,27 @@ pub(super) fn read(
     sources: &Sources<'_>,
     to: &mut Report<'_>,
 ) -> Option<Needs> {
-    let access_token = match rule.get("access_token") {
-        Some(node) => Some(read_access_token(node, sources, to)?),
-        None => None,
-    };
+    let own = rule.get("access_token").map(|node| read_access_token(node, sources, to));
     let claims =
         rule.get("claims").map_or(Some(Vec::new()), |node| read_claims(&node, sources, to));
-    Some(Needs { access_token, claims: claims? })
+    let (access_token, acquire) = match own {
+        Some(read) => read.map(|(rules, acquire)| (Some(rules), acquire))?,
+        None => (None, None),
+    };
+    Some(Needs { access_token, acquire, claims: claims? })
 }
 
 fn read_access_token(
     node: Node<'_>,
     sources: &Sources<'_>,
     to: &mut Report<'_>,
-) -> Option<AccessTokenRules> {
+) -> Option<(AccessTokenRules, Option<Acquire>)> {
     let whole = node.clone();
     let section = node.section("rules[].access_token", to)?;
     let audiences = section.get("audiences").map(|node| tokens::audiences(&node, to));
     let scope = section.get("scope").map(|node| tokens::scope(&node, to));
-    let later = ["token_exchange", "refresh_token", "authorization_code"];
-    section.only("acquire", "session", &later, to);
+    let own_scope = scope.as_ref().and_then(|scope| scope.as_deref());
+    let acquire = acquire::read(&section, own_scope, sources, to);
     if audiences.is_none() && scope.is_none() {
         whole.problem("needs `audiences` or `scope`", None, to);
         return None;
@@ -79,7 +85,7 @@ fn read_access_token(
     if let Some(scope) = scope {
         rules.scope = scope?;
     }
-    Some(rules)
+    Some((rules, acquire?))
 }
 
 fn read_claims(

@@ -78,7 +78,23 @@ pub(super) fn read(
         Some(node) => node.list(MOST_RULES, to)?,
         None => return Some(Vec::new()),
     };
-    nodes.into_iter().map(|node| rule(node, sources, to)).collect::<Vec<_>>().into_iter().collect()
+    let rules: Vec<_> = nodes.into_iter().map(|node| rule(node, sources, to)).collect();
+    let mut rules: Vec<Rule> = rules.into_iter().collect::<Option<_>>()?;
+    find_alike(&mut rules);
+    Some(rules)
+}
+
+/// Rules that ask for one token share it.
+fn find_alike(rules: &mut [Rule]) {
+    let asked: Vec<_> = rules
+        .iter()
+        .map(|rule| rule.needs.acquire.clone().zip(rule.needs.access_token.clone()))
+        .collect();
+    for (rule, own) in rules.iter_mut().zip(&asked) {
+        if let Some(acquire) = &mut rule.needs.acquire {
+            acquire.like = asked.iter().position(|other| other == own).unwrap_or_default();
+        }
+    }
 }
 
 fn rule(node: Node<'_>, sources: &Sources<'_>, to: &mut Report<'_>) -> Option<Rule> {

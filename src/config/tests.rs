@@ -114,10 +114,7 @@ fn what_is_known_and_comes_later_is_refused() {
             "match": {"route_name": "good"},
             "access_token": {
                 "audiences": ["good-service"],
-                "acquire": "token_exchange",
-                "audience": "good-service",
-                "extra_audiences": "refuse",
-                "resource": "urn:good"
+                "acquire": "authorization_code"
             }
         }]
     });
@@ -138,9 +135,6 @@ fn what_is_known_and_comes_later_is_refused() {
             "access_token.introspection_cache",
             "access_token.format",
             "endpoints.backchannel_logout",
-            "rules[0].access_token.audience",
-            "rules[0].access_token.extra_audiences",
-            "rules[0].access_token.resource",
             "rules[0].access_token.acquire"
         ]
     );

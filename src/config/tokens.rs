@@ -128,13 +128,19 @@ pub(super) fn read_access_token(
 pub(super) fn audiences(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
     let mut audiences = Vec::new();
     for (node, text) in node.some_texts(to)? {
-        if text.len() > 1024 || text.trim() != text || text.contains(char::is_control) {
-            let what = "must be at most 1024 bytes without blanks round it, found";
-            node.problem(format!("{what} {}", shown(text)), None, to);
-        }
-        audiences.push(text.to_owned());
+        audiences.extend(audience(&node, text, to));
     }
     Some(audiences)
+}
+
+/// The name of somebody a token is for, byte for byte.
+pub(super) fn audience(node: &Node<'_>, text: &str, to: &mut Report<'_>) -> Option<String> {
+    if text.len() > 1024 || text.trim() != text || text.contains(char::is_control) {
+        let what = "must be at most 1024 bytes without blanks round it, found";
+        node.problem(format!("{what} {}", shown(text)), None, to);
+        return None;
+    }
+    Some(text.to_owned())
 }
 
 fn algorithms(section: &Section<'_>, to: &mut Report<'_>) -> Option<Vec<Algorithm>> {

@@ -59,6 +59,7 @@ impl Worker {
                 |unfit| match unfit {
                     Unfit::Token(refusal) => Refusal::Bearer(refusal),
                     Unfit::Right(missing) => Refusal::BearerRight(missing),
+                    Unfit::Otherwise(refusal) => *refusal,
                 },
             )?;
         log::decision(host, Level::Debug, request.arrival, "forward", "a bearer token");

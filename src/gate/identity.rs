@@ -12,6 +12,7 @@ use crate::session::Session;
 use crate::token::{AccessToken, Kind as TokenKind, Refusal};
 use crate::wire::Timestamp;
 
+use super::acquire::Acquired;
 use super::sent::Sent;
 use super::turns::TurnId;
 
@@ -81,11 +82,19 @@ pub(super) enum Unfit {
     Token(Refusal),
     /// They are right, and the user lacks a right.
     Right(MissingRight),
+    /// A token that the rule asks for can not be had.
+    Otherwise(Box<super::refusal::Refusal>),
 }
 
 impl From<Refusal> for Unfit {
     fn from(refusal: Refusal) -> Self {
         Self::Token(refusal)
+    }
+}
+
+impl From<super::refusal::Refusal> for Unfit {
+    fn from(refusal: super::refusal::Refusal) -> Self {
+        Self::Otherwise(Box::new(refusal))
     }
 }
 
@@ -103,6 +112,7 @@ pub(super) struct Identity(Kind);
 enum Kind {
     Session(Rc<Live>),
     Bearer(Rc<Bearer>),
+    Acquired(Rc<Acquired>),
 }
 
 impl Identity {
@@ -123,6 +133,10 @@ impl Identity {
         if config.upstream.authorization == crate::config::Authorization::IdToken {
             session.id_token.judge_unexpired(&config.id_token, now)?;
         }
+        // A rule that wants a token of its own never gets the session's.
+        if needs.acquire.is_some() {
+            return Err(Refusal::missing(TokenKind::AccessToken).into());
+        }
         let access_token = session.access_token.as_ref();
         if let Some(rules) = needs.access_token.as_ref().or(config.access_token.as_ref()) {
             match access_token {
@@ -132,6 +146,26 @@ impl Identity {
         }
         policy::satisfy(&needs.claims, Some(&session.id_token), access_token)?;
         Ok(Self(Kind::Session(Rc::clone(live))))
+    }
+
+    /// Judges the token that a rule acquired for this session, by the rule: `acquired` was
+    /// verified by it, and the session it came from was judged a moment ago.
+    ///
+    /// # Errors
+    /// Why it was refused, or which right is missing.
+    pub(super) fn of_acquired(
+        live: &Rc<Live>,
+        acquired: &Rc<Acquired>,
+        needs: &Needs,
+        now: Timestamp,
+    ) -> Result<Self, Unfit> {
+        let token = &acquired.token;
+        match &needs.access_token {
+            Some(rules) => judge(token, rules, needs, now)?,
+            None => return Err(Refusal::missing(TokenKind::AccessToken).into()),
+        }
+        policy::satisfy(&needs.claims, Some(&live.session.id_token), Some(token))?;
+        Ok(Self(Kind::Acquired(Rc::clone(acquired))))
     }
 
     /// Judges a client's own access token by `rules`, and by the claims that `needs` asks for. An
@@ -145,7 +179,7 @@ impl Identity {
         needs: &Needs,
         now: Timestamp,
     ) -> Result<Self, Unfit> {
-        bearer.token.judge(rules, now)?;
+        judge(&bearer.token, rules, needs, now)?;
         policy::satisfy(&needs.claims, None, Some(&bearer.token))?;
         Ok(Self(Kind::Bearer(Rc::clone(bearer))))
     }
@@ -155,7 +189,22 @@ impl Identity {
         match &self.0 {
             Kind::Session(live) => &live.sent,
             Kind::Bearer(bearer) => &bearer.sent,
+            Kind::Acquired(acquired) => &acquired.sent,
         }
+    }
+}
+
+/// A token for a rule that wants one of its own names nobody else, unless the rule lets it.
+fn judge(
+    token: &AccessToken,
+    rules: &AccessTokenRules,
+    needs: &Needs,
+    now: Timestamp,
+) -> Result<(), Refusal> {
+    token.judge(rules, now)?;
+    match &needs.acquire {
+        Some(acquire) if !acquire.extra_audiences => token.judge_narrow(rules),
+        _ => Ok(()),
     }
 }
 

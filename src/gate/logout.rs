@@ -43,6 +43,7 @@ impl Worker {
             });
         if let Some(live) = &live {
             self.turns.end(live, host.now());
+            self.acquisitions.forget(&live.session.id);
             self.cells.end(host, live.session.id);
         }
         if let Some(text) = self.cookies.as_ref().and_then(|c| c.session_text(&request.jar)) {

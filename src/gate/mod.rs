@@ -17,6 +17,7 @@
 //! The only way to the upstream is a [`Forward`], which is made from a verified identity
 //! or from a rule that says public, and from nothing else.
 
+mod acquire;
 mod attempt;
 mod bearer;
 mod callback;

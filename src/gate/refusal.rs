@@ -71,10 +71,11 @@ pub(super) enum Refusal {
     /// The same of a client's own token.
     #[error("{MISSING_RIGHT}")]
     BearerRight(MissingRight),
+    /// The provider gives no token for the rule's own upstream (RFC 8693 section 2.2.2).
+    #[error("the provider gives no token for this service: {0}")]
+    NotGiven(TokenError),
     /// Rules ask for the host's name of the route, and it does not tell.
-    #[error(
-        "rules name routes (match.route_name), and this host does not tell which one a request takes"
-    )]
+    #[error("rules have match.route_name, and the host does not tell the route")]
     NoRouteName,
     /// A token was refused at login.
     #[error("{0}")]
@@ -180,6 +181,7 @@ impl Refusal {
             | Self::SessionToken(_)
             | Self::MissingRight(_)
             | Self::BearerRight(_)
+            | Self::NotGiven(_)
             | Self::TooLarge(_) => 403,
             Self::LoginToken(refusal) => match refusal.token {
                 Kind::AccessToken => 403,
@@ -223,6 +225,7 @@ impl Refusal {
             Self::SessionToken(_) => "session_token_refused",
             Self::MissingRight(_) | Self::BearerRight(_) => "missing_right",
             Self::NoRouteName => "no_route_name",
+            Self::NotGiven(_) => "not_given",
             Self::LoginToken(_) => "login_token_refused",
             Self::NoAttempt => "no_attempt",
             Self::ResponseIssuer(_) => "response_issuer",
@@ -252,6 +255,7 @@ impl Refusal {
         match self {
             Self::Unauthenticated | Self::FormNotSent { why: Unkept::Off, .. } => Level::Debug,
             Self::SessionToken(_)
+            | Self::NotGiven(_)
             | Self::LoginToken(_)
             | Self::ResponseIssuer(_)
             | Self::ProviderUnavailable
@@ -294,6 +298,7 @@ impl Refusal {
                 }
             }
             Self::MissingRight(_) | Self::BearerRight(_) => "Not open to you",
+            Self::NotGiven(_) => "No token for this service",
             Self::BearerMalformed(_) | Self::NoBearer => "The Authorization header was refused",
             Self::NoAttempt => "Please sign in again",
             Self::ResponseIssuer(_) => "The answer is not this provider's",
@@ -337,6 +342,9 @@ impl Refusal {
             }
             Self::MissingRight(_) | Self::BearerRight(_) => {
                 "Ask whoever runs this site for the right to open it. What was given to you since you signed in counts when the session is renewed, at the latest when you sign in again."
+            }
+            Self::NotGiven(_) => {
+                "Whoever runs this site: let the client exchange tokens for this service at the provider, and compare audience, scope and resource of the rule with what it knows."
             }
             Self::ProviderUnavailable | Self::Busy => {
                 "Wait a moment, then try again. Nothing was sent on."

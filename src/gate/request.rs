@@ -240,7 +240,7 @@ impl Worker {
 
     /// What the rule that decided asks of a user's tokens.
     pub(super) fn needs(&self, decision: &Decision) -> &Needs {
-        const NONE: &Needs = &Needs { access_token: None, claims: Vec::new() };
+        const NONE: &Needs = &Needs { access_token: None, acquire: None, claims: Vec::new() };
         decision
             .rule
             .and_then(|index| self.config.rules.get(index))

@@ -56,7 +56,7 @@ impl Worker {
         match Identity::of_session(live, &self.config, &Needs::default(), now) {
             Ok(_) => true,
             Err(Unfit::Token(refusal)) => refusal.expired() && live.session.refresh_token.is_some(),
-            Err(Unfit::Right(_)) => false,
+            Err(Unfit::Right(_) | Unfit::Otherwise(_)) => false,
         }
     }
 

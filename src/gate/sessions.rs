@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config;
+use crate::config::{self, Needs};
 use crate::crypto::NoEntropy;
 use crate::http::SetCookie;
 use crate::policy::{Decision, navigation};
@@ -105,9 +105,13 @@ impl Worker {
         decision: &Decision,
     ) -> Result<Step, Refused> {
         let now = host.now();
-        let needs = self.needs(decision);
-        let identity = match Identity::of_session(live, &self.config, needs, now) {
-            Ok(identity) => identity,
+        let judged = match decision.rule.filter(|_| self.needs(decision).acquire.is_some()) {
+            Some(rule) => self.with_acquired(host, request, live, decision, rule),
+            None => Identity::of_session(live, &self.config, self.needs(decision), now).map(Some),
+        };
+        let identity = match judged {
+            Ok(Some(identity)) => identity,
+            Ok(None) => return Ok(Step::Wait),
             // A new login mends it, and cannot loop: its tokens are judged before any redirect.
             Err(Unfit::Token(refusal)) if mended_by_login(&refusal) => {
                 log::decision(
@@ -120,6 +124,7 @@ impl Worker {
                 return self.unauthenticated(host, request, decision.unauthenticated);
             }
             Err(Unfit::Token(refusal)) => return Err(Refusal::SessionToken(refusal).into()),
+            Err(Unfit::Otherwise(refusal)) => return Err((*refusal).into()),
             Err(Unfit::Right(missing)) => return Err(Refusal::MissingRight(missing).into()),
         };
         let cookies = if renewed {
@@ -128,6 +133,23 @@ impl Worker {
             self.touched(host, request, live, now)
         };
         Ok(self.forward(host, request, &identity, live, cookies))
+    }
+
+    /// The session with the token that the rule acquires; `None`: the request waits for it. A
+    /// session that is not good itself acquires nothing.
+    #[cold]
+    fn with_acquired(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Rc<Live>,
+        decision: &Decision,
+        rule: usize,
+    ) -> Result<Option<Identity>, Unfit> {
+        let now = host.now();
+        Identity::of_session(live, &self.config, &Needs::default(), now)?;
+        let Some(acquired) = self.acquired(host, request, live, rule)? else { return Ok(None) };
+        Identity::of_acquired(live, &acquired, self.needs(decision), now).map(Some)
     }
 
     fn forward(
@@ -198,7 +220,7 @@ impl Worker {
 
 /// The freshness of a token that lives `from` .. `end`. One that lives for less than twice
 /// the margin is refreshed at half its life, not at every request.
-fn freshness(
+pub(super) fn freshness(
     from: Option<Timestamp>,
     end: Timestamp,
     margin: Duration,

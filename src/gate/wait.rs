@@ -6,6 +6,7 @@ use crate::session::KeptForm;
 use crate::wire::{SortedMap, Timestamp};
 
 use super::Step;
+use super::acquire::AskId;
 use super::forms::{self, Unkept};
 use super::host::{Host, StreamId};
 use super::refusal::Refusal;
@@ -25,6 +26,8 @@ pub(super) enum Waiting {
     Keys,
     /// A call to the token endpoint, which another request may have begun.
     Turn(TurnId),
+    /// A token for the rule's own upstream, which another request may have asked for.
+    Acquired(AskId),
     /// The next tick: the configuration has changed, and it is decided anew.
     Anew,
     /// Its own body, and what was in it.

@@ -10,6 +10,7 @@ use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
 use crate::wire::{SortedMap, Timestamp};
 
+use super::acquire::{Acquisitions, AskId};
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
@@ -33,6 +34,8 @@ pub(super) enum Flight {
     Fetch(Fetch),
     /// A refresh or a code exchange, for everyone who waits for it.
     Turn(TurnId, Errand),
+    /// A token for a rule's own upstream, of this session.
+    Acquire(AskId, Rc<Live>),
 }
 
 /// The gate on one worker thread.
@@ -51,6 +54,7 @@ pub struct Worker {
     pub(super) waiters: Waiters,
     pub(super) turns: Turns,
     pub(super) cells: Cells,
+    pub(super) acquisitions: Acquisitions,
     pub(super) forms: Forms,
 }
 
@@ -70,6 +74,7 @@ impl Worker {
             waiters: Waiters::default(),
             turns: Turns::default(),
             cells: Cells::new(&config),
+            acquisitions: Acquisitions::default(),
             forms: Forms::default(),
             config,
         }
@@ -109,9 +114,13 @@ impl Worker {
         let since = waiter.as_ref().map(|waiter| waiter.since);
         self.consider(host, stream, head, since, |worker, host, request| {
             match waiter.map(|waiter| waiter.waiting) {
-                Some(Waiting::Provider | Waiting::Keys | Waiting::Turn(_) | Waiting::Anew) => {
-                    worker.decide(host, request)
-                }
+                Some(
+                    Waiting::Provider
+                    | Waiting::Keys
+                    | Waiting::Turn(_)
+                    | Waiting::Acquired(_)
+                    | Waiting::Anew,
+                ) => worker.decide(host, request),
                 Some(Waiting::Form { read, .. }) => worker.form_read(host, request, read),
                 None => Err(Refusal::ProviderUnavailable.into()),
             }
@@ -150,6 +159,9 @@ impl Worker {
                 self.turn_answered(host, id, errand, token_endpoint::token_answer(answer));
                 self.settled(&[id])
             }
+            Some(Flight::Acquire(id, live)) => {
+                self.acquire_answered(host, id, live, token_endpoint::token_answer(answer))
+            }
             // Late, or not ours: a normal case.
             None => Vec::new(),
         }
@@ -162,6 +174,7 @@ impl Worker {
         self.fetch_due(host);
         let now = host.now();
         self.turns.sweep(now, self.patience());
+        self.acquisitions.sweep(now, self.patience());
         // Wakes are not lost; this is for the worker that died before it could wake anyone.
         let mut streams = Vec::new();
         for id in self.turns_elsewhere() {
@@ -275,10 +288,13 @@ impl Worker {
         // this time; a client's own may be anything, and is answered.
         let settled = if keys_came { self.settle_turns(host) } else { Vec::new() };
         let mut streams = self.settled(&settled);
+        if keys_came {
+            streams.extend(self.settle_acquisitions(host));
+        }
         streams.extend(self.waiters.those(|waiting| match waiting {
             Waiting::Provider => ready,
             Waiting::Keys => fetch == Fetch::Keys,
-            Waiting::Turn(_) | Waiting::Form { .. } | Waiting::Anew => false,
+            Waiting::Turn(_) | Waiting::Acquired(_) | Waiting::Form { .. } | Waiting::Anew => false,
         }));
         streams
     }
@@ -298,6 +314,7 @@ impl Worker {
     fn is_settled(&self, waiting: &Waiting) -> bool {
         match waiting {
             Waiting::Turn(id) => !self.turns.get(id).is_some_and(Turn::under_way),
+            Waiting::Acquired(id) => !self.acquisitions.under_way(id),
             Waiting::Provider => self.provider.ready(),
             Waiting::Anew => true,
             Waiting::Keys | Waiting::Form { .. } => false,

@@ -10,11 +10,13 @@ use super::answer::{Answer, LONGEST_BODY, printable};
 use super::call::HttpCall;
 use super::client_auth::Credentials;
 use super::discovery::Metadata;
-use crate::config::{self, Client};
+use crate::config::{self, Acquire, Client};
 use crate::crypto::Secret;
 use crate::http::form;
 use crate::wire::Json;
 
+/// What is exchanged, and for what (RFC 8693 section 3).
+const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// The longest token that is taken.
 const LONGEST_TOKEN: usize = 64 * 1024;
 /// A longer word in an error's description may be a token, a code or a secret.
@@ -53,6 +55,32 @@ pub fn refresh_call(
     refresh_token: &Secret,
 ) -> Option<HttpCall> {
     let grant = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+    token_call(provider, client, metadata, &grant)
+}
+
+/// The call that exchanges an access token for another one (RFC 8693 section 2.1).
+///
+/// `None` where the token endpoint is not known.
+#[must_use]
+pub fn exchange_call(
+    provider: &config::Provider,
+    client: &Client,
+    metadata: &Metadata,
+    subject_token: &Secret,
+    acquire: &Acquire,
+) -> Option<HttpCall> {
+    let scope = acquire.scope.join(" ");
+    let mut grant = vec![
+        ("grant_type", "urn:ietf:params:oauth:grant-type:token-exchange"),
+        ("subject_token", subject_token.expose()),
+        ("subject_token_type", ACCESS_TOKEN),
+        ("requested_token_type", ACCESS_TOKEN),
+    ];
+    grant.extend(acquire.audience.iter().map(|name| ("audience", name.as_str())));
+    grant.extend(acquire.resource.iter().map(|name| ("resource", name.as_str())));
+    if !scope.is_empty() {
+        grant.push(("scope", &scope));
+    }
     token_call(provider, client, metadata, &grant)
 }
 
@@ -165,6 +193,7 @@ fn granted(answer: &Answer<'_>) -> Result<TokenAnswer, TokenError> {
         match name.as_str() {
             "access_token" => tokens.access_token = token("access_token", value)?,
             "id_token" => tokens.id_token = token("id_token", value)?,
+            "issued_token_type" => check_issued_type(&value)?,
             "refresh_token" => tokens.refresh_token = token("refresh_token", value)?,
             _ => {}
         }
@@ -173,6 +202,14 @@ fn granted(answer: &Answer<'_>) -> Result<TokenAnswer, TokenError> {
         return Err(nonsense("neither access_token nor id_token is there".to_owned()));
     }
     Ok(tokens)
+}
+
+/// RFC 8693 section 2.2.1: an answer to an exchange says what it is.
+fn check_issued_type(found: &Json) -> Result<(), TokenError> {
+    match found.as_str() {
+        Some(ACCESS_TOKEN) => Ok(()),
+        _ => Err(nonsense("issued_token_type: expected that of an access token".to_owned())),
+    }
 }
 
 /// RFC 6749 section 7.1: a token of a type that is not understood must not be used.

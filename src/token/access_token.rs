@@ -65,6 +65,20 @@ impl AccessToken {
         self.is_good_for(rules, now).map_err(refused)
     }
 
+    /// Whether the token is for nobody else than `rules` name: a token that is for one service can
+    /// not be played by it to another.
+    ///
+    /// # Errors
+    /// [`Check::ExtraAudience`].
+    pub fn judge_narrow(&self, rules: &AccessTokenRules) -> Result<(), Refusal> {
+        let extra = |name: &&String| !rules.audiences.contains(name);
+        let found: Vec<_> = self.claims.audience.iter().filter(extra).cloned().collect();
+        if found.is_empty() {
+            return Ok(());
+        }
+        Err(refused(Check::ExtraAudience { trusted: rules.audiences.clone(), found }))
+    }
+
     /// The token itself, for the `Authorization` of the upstream and the seal.
     #[must_use]
     pub const fn raw(&self) -> &Secret {

@@ -16,6 +16,10 @@ impl Refusal {
                  user a client role of that API. Or correct `access_token.audiences` here.",
                 one_of(expected)
             ),
+            (Check::ExtraAudience { .. }, Kind::AccessToken) => "At the provider, let the token that \
+                is asked for name this service alone, or ask for less (`audience`, `scope`). Or write \
+                `extra_audiences: allow` for this rule, if the service may use the token elsewhere."
+                .to_owned(),
             (Check::Scope { missing, .. }, _) => format!(
                 "Ask for the scope {} at login (`client.scope`); in Keycloak, add it to the \
                  client as a client scope.",

@@ -10,6 +10,8 @@
     reason = "a test may stop where it went wrong"
 )]
 
+mod acquire;
+mod acquire_faults;
 mod bearer;
 mod browser;
 mod clock;

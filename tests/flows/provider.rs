@@ -55,6 +55,10 @@ pub(crate) struct Provider {
     /// Changes to the claims of each kind of token.
     pub(crate) id_token: Value,
     pub(crate) access_token: Value,
+    /// Changes to the claims of tokens that are exchanged for another.
+    pub(crate) exchanged: Value,
+    /// What exchanges were asked for.
+    pub(crate) exchanges: Vec<BTreeMap<String, String>>,
     /// Header `typ` of access tokens.
     pub(crate) access_typ: &'static str,
     /// Seconds that tokens live.
@@ -88,6 +92,8 @@ impl Provider {
             metadata: json!({}),
             id_token: json!({}),
             access_token: json!({}),
+            exchanged: json!({}),
+            exchanges: Vec::new(),
             access_typ: "JWT",
             lifetime: 300,
             rotates: true,
@@ -214,8 +220,32 @@ impl Provider {
                 let with_id_token = self.refreshed_id_token;
                 (200, self.tokens(Grant { spent: false, ..known }, with_id_token, now))
             }
+            "urn:ietf:params:oauth:grant-type:token-exchange" => self.exchange(sent, now),
             other => panic!("grant_type {other}"),
         }
+    }
+
+    /// RFC 8693, as strict as Keycloak: it wants audience and scope.
+    fn exchange(&mut self, sent: &Sent, now: Timestamp) -> (u16, Value) {
+        let form = &sent.form;
+        self.exchanges.push(form.clone());
+        let access_token = "urn:ietf:params:oauth:token-type:access_token";
+        for name in ["subject_token_type", "requested_token_type"] {
+            assert_eq!(form[name], access_token);
+        }
+        let (Some(audience), Some(scope)) = (form.get("audience"), form.get("scope")) else {
+            return (400, json!({"error": "invalid_request", "error_description": "No."}));
+        };
+        let asked = json!({"aud": audience, "scope": scope});
+        let changes = [self.access_token.clone(), asked, self.exchanged.clone()];
+        let token = self.mint(self.access_typ, testing::access_token(), changes, now);
+        let answer = json!({
+            "access_token": token,
+            "issued_token_type": access_token,
+            "token_type": "Bearer",
+            "expires_in": 5,
+        });
+        (200, with(answer, self.answer.clone()))
     }
 
     fn tokens(&mut self, grant: Grant, with_id_token: bool, now: Timestamp) -> Value {
@@ -252,7 +282,13 @@ impl Provider {
         self.mint("JWT", testing::id_token(), [changes, scripted], now)
     }
 
-    fn mint(&mut self, typ: &str, claims: Value, changes: [Value; 2], now: Timestamp) -> String {
+    fn mint<const N: usize>(
+        &mut self,
+        typ: &str,
+        claims: Value,
+        changes: [Value; N],
+        now: Timestamp,
+    ) -> String {
         self.serial += 1;
         let now = now.seconds();
         let times = json!({"jti": self.serial.to_string(), "iat": now, "exp": now + self.lifetime});

@@ -48,6 +48,11 @@ fn form(body: &[u8]) -> BTreeMap<String, String> {
         "client_id",
         "client_secret",
         "scope",
+        "subject_token",
+        "subject_token_type",
+        "requested_token_type",
+        "audience",
+        "resource",
     ];
     let value =
         |name: &str| form.once(name).unwrap().map(|value| (name.to_owned(), value.to_owned()));

@@ -44,17 +44,93 @@ fn a_rules_audiences_and_scope_stand_instead_of_the_global_ones_each_by_itself()
 
 #[test]
 fn what_can_not_be_obeyed_yet_is_refused() {
-    for acquire in ["token_exchange", "refresh_token", "authorization_code"] {
+    for acquire in ["refresh_token", "authorization_code"] {
         let rule = json!({"access_token": {"audiences": ["a"], "acquire": acquire}});
         assert_eq!(
             refused(rule),
-            "rules[0].access_token.acquire: not supported yet; hint: write session, or leave it out"
+            "rules[0].access_token.acquire: not supported yet; hint: write token_exchange or session"
         );
     }
-    let rule = json!({"access_token": {"audiences": ["a"], "audience": "a", "resource": "b"}});
-    let problems = refused(rule);
-    assert!(problems.contains("rules[0].access_token.audience: not supported yet"), "{problems}");
-    assert!(problems.contains("rules[0].access_token.resource: not supported yet"), "{problems}");
+}
+
+#[test]
+fn what_a_token_is_asked_for_is_read() {
+    let acquire = |access_token: Value| needs(json!({"access_token": access_token})).acquire;
+    let one = json!({
+        "audiences": ["good"], "acquire": "token_exchange", "audience": "good", "scope": ["g"]
+    });
+    let expected = Acquire {
+        audience: vec!["good".to_owned()],
+        scope: vec!["g".to_owned()],
+        resource: Vec::new(),
+        extra_audiences: false,
+        like: 0,
+    };
+    assert_eq!(acquire(one), Some(expected.clone()));
+    let lists = json!({
+        "audiences": ["good"], "acquire": "token_exchange", "audience": ["good", "b"],
+        "resource": "https://good.example", "extra_audiences": "allow"
+    });
+    let audience = vec!["good".to_owned(), "b".to_owned()];
+    let resource = vec!["https://good.example".to_owned()];
+    let more = Acquire { audience, resource, scope: Vec::new(), extra_audiences: true, like: 0 };
+    assert_eq!(acquire(lists), Some(more));
+    assert_eq!(acquire(json!({"audiences": ["good"]})), None);
+}
+
+#[test]
+fn rules_that_ask_for_the_same_token_share_it() {
+    let asks = |path: &str, audiences: &str, audience: &str| {
+        json!({
+            "match": {"path": path},
+            "access_token": {
+                "audiences": [audiences], "acquire": "token_exchange", "audience": audience
+            }
+        })
+    };
+    let rules = config(json!({"rules": [
+        {"match": {"path": "/0"}},
+        asks("/1", "a", "a"),
+        asks("/2", "b", "a"),
+        asks("/3", "a", "a"),
+        asks("/4", "a", "b"),
+    ]}))
+    .rules;
+    let like = |rule: usize| rules[rule].needs.acquire.as_ref().map(|acquire| acquire.like);
+    assert_eq!([0, 1, 2, 3, 4].map(like), [None, Some(1), Some(2), Some(1), Some(4)]);
+}
+
+#[test]
+fn a_token_that_can_not_be_asked_for_is_refused() {
+    let exchange = |more: Value| {
+        let mut token = json!({"audiences": ["a"], "acquire": "token_exchange", "audience": "a"});
+        token.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        with_match(json!({"access_token": token}))
+    };
+    assert_eq!(
+        refused(json!({"access_token": {"audiences": ["a"], "acquire": "token_exchange"}})),
+        "rules[0].access_token.acquire: asks for nothing: needs `audience`, `scope` or `resource`; \
+         hint: what the provider takes: Keycloak wants `audience` and `scope`"
+    );
+    assert_eq!(
+        problems(json!({"login": false, "rules": [exchange(json!({}))]})),
+        "rules[0].access_token.acquire: needs `login`: there is no session without it"
+    );
+    assert_eq!(
+        problems(json!({"upstream": {"authorization": "none"}, "rules": [exchange(json!({}))]})),
+        "rules[0].access_token.acquire: is of no use: no access token goes upstream; hint: write \
+         `upstream.authorization: access_token`"
+    );
+    assert_eq!(
+        problems(json!({"rules": [exchange(json!({"audience": " a", "resource": [7]}))]})),
+        "rules[0].access_token.audience: must be at most 1024 bytes without blanks round it, found \" a\"
+rules[0].access_token.resource[0]: expected a string, found a number"
+    );
+    assert_eq!(
+        refused(json!({"access_token": {"audiences": ["a"], "audience": "a"}})),
+        "rules[0].access_token.audience: has no effect on the session's own token; hint: write \
+         `acquire: token_exchange`, or leave it out"
+    );
 }
 
 #[test]

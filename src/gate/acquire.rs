@@ -1,0 +1,327 @@
+//! A rule's own access token, had from the session's by token exchange (RFC 8693).
+//!
+//! The upstream of such a rule sees this token and no other: not while it is waited for, not when
+//! it is refused. It is judged like any access token, by the rule's audiences and scope, and kept
+//! on this worker; however many requests want it, one asks. A new one is asked for before it ends.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::{AccessTokenRules, Acquire, Config};
+use crate::provider::{TokenAnswer, TokenError, token_endpoint};
+use crate::token::{AccessToken, Kind, Refusal as TokenRefusal};
+use crate::wire::{SortedMap, Timestamp};
+
+use super::host::{Host, Level, StreamId};
+use super::identity::Live;
+use super::refusal::Refusal;
+use super::request::Request;
+use super::sent::Sent;
+use super::sessions::{Freshness, freshness};
+use super::shared::COOLDOWN;
+use super::wait::Waiting;
+use super::worker::{Flight, Worker};
+
+/// Most tokens that are kept on a worker; the least used goes first, and can be had again.
+const TOKENS_LIMIT: usize = 2_048;
+/// How long the provider is not asked again for what it refused: somebody has to change
+/// something first.
+const REFUSED: Duration = Duration::from_secs(10);
+/// How long a token is kept that nobody uses.
+const UNUSED: Duration = Duration::from_secs(600);
+
+/// Which token: of which session, for what (the first rule that asks for it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AskId {
+    session: [u8; 16],
+    rule: usize,
+}
+
+/// A token that was acquired and verified, and what becomes of it in requests.
+#[derive(Debug)]
+pub(super) struct Acquired {
+    pub(super) token: AccessToken,
+    pub(super) sent: Sent,
+}
+
+/// What is being done about a token.
+#[derive(Debug)]
+enum State {
+    /// Nothing.
+    Idle,
+    /// The token endpoint was asked.
+    Calling(Timestamp),
+    /// It answered with a key that is not known; newer keys were asked for.
+    AwaitingKeys(Timestamp, Rc<Live>, TokenAnswer),
+    /// It came to nothing: it may be tried again.
+    Failed(Timestamp),
+    /// The provider gives none.
+    NotGiven(Timestamp, TokenError),
+    /// What it gave is not for this rule.
+    Refused(Timestamp, TokenRefusal),
+}
+
+#[derive(Debug)]
+struct Booked {
+    had: Option<Rc<Acquired>>,
+    state: State,
+    used: Timestamp,
+}
+
+/// The tokens that this worker has acquired, or is about to.
+#[derive(Debug, Default)]
+pub(super) struct Acquisitions(SortedMap<AskId, Box<Booked>>);
+
+impl Acquisitions {
+    /// Whether an answer is still to come.
+    pub(super) fn under_way(&self, id: &AskId) -> bool {
+        self.0.get(id).is_some_and(|booked| booked.state.under_way())
+    }
+
+    /// Forgets the tokens of a session: it is over.
+    pub(super) fn forget(&mut self, session: &[u8; 16]) {
+        self.0.retain(|id, _| id.session != *session);
+    }
+
+    /// Forgets what is of no more use, and gives up calls that are not answered in time.
+    pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
+        self.0.retain(|_, booked| {
+            booked.used = booked.used.min(now);
+            if booked.state.since().is_some_and(|since| now.since(since.min(now)) > patience) {
+                booked.state = State::Failed(now);
+            }
+            booked.state.under_way() || now.since(booked.used) <= UNUSED
+        });
+    }
+
+    fn booked(&mut self, id: AskId, now: Timestamp) -> Option<&mut Booked> {
+        if self.0.get(&id).is_none() {
+            if self.0.len() >= TOKENS_LIMIT {
+                let idle = self.0.iter().filter(|(_, booked)| !booked.state.under_way());
+                let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id)?;
+                self.0.remove(&least);
+            }
+            self.0.insert(id, Box::new(Booked { had: None, state: State::Idle, used: now }));
+        }
+        let booked = self.0.get_mut(&id)?;
+        booked.used = now;
+        Some(booked)
+    }
+
+    /// Those whose tokens wait for keys.
+    fn awaiting_keys(&self) -> Vec<AskId> {
+        let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
+        self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
+    }
+}
+
+impl State {
+    const fn under_way(&self) -> bool {
+        matches!(self, Self::Calling(_) | Self::AwaitingKeys(..))
+    }
+
+    const fn since(&self) -> Option<Timestamp> {
+        match self {
+            Self::Calling(since) | Self::AwaitingKeys(since, ..) => Some(*since),
+            Self::Idle | Self::Failed(_) | Self::NotGiven(..) | Self::Refused(..) => None,
+        }
+    }
+
+    /// Whether it may be asked for now.
+    fn may_call(&self, now: Timestamp) -> bool {
+        let over = |at: Timestamp, pause| now < at || now.since(at) > pause;
+        match self {
+            Self::Idle => true,
+            Self::Calling(_) | Self::AwaitingKeys(..) => false,
+            Self::Failed(at) => over(*at, COOLDOWN),
+            Self::NotGiven(at, _) | Self::Refused(at, _) => over(*at, REFUSED),
+        }
+    }
+}
+
+impl Worker {
+    /// The token that `rule` asks for, for a session that is good. `None`: the request waits.
+    ///
+    /// # Errors
+    /// There is none: the provider gives none, or not this one, or does not answer.
+    #[cold]
+    pub(super) fn acquired(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Rc<Live>,
+        rule: usize,
+    ) -> Result<Option<Rc<Acquired>>, Refusal> {
+        let now = host.now();
+        let margin = self.config.session.as_ref().map(|session| session.refresh_margin);
+        let Some((_, acquire)) = asked(&self.config, rule) else {
+            return Err(Refusal::ProviderUnavailable);
+        };
+        let id = AskId { session: live.session.id, rule: acquire.like };
+        let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
+        let had = booked.had.as_ref().map(|acquired| {
+            let (from, end) = (acquired.token.issued_at(), acquired.token.expires_at());
+            (freshness(from, end, margin.unwrap_or_default(), now), Rc::clone(acquired))
+        });
+        if let Some((Freshness::Fresh, acquired)) = had {
+            return Ok(Some(acquired));
+        }
+        let may_call = booked.state.may_call(now);
+        if may_call {
+            self.ask(host, id, live);
+        }
+        // While the one before is good nobody waits.
+        if let Some((Freshness::Due, acquired)) = had {
+            return Ok(Some(acquired));
+        }
+        match self.acquisitions.0.get(&id).map(|booked| &booked.state) {
+            Some(State::Calling(_) | State::AwaitingKeys(..)) => {
+                self.wait(host, request, Waiting::Acquired(id))?;
+                Ok(None)
+            }
+            Some(State::NotGiven(_, error)) => Err(Refusal::NotGiven(error.clone())),
+            Some(State::Refused(_, refusal)) => Err(Refusal::SessionToken(refusal.clone())),
+            Some(State::Idle | State::Failed(_)) | None => Err(Refusal::ProviderUnavailable),
+        }
+    }
+
+    fn ask(&mut self, host: &mut dyn Host, id: AskId, live: &Rc<Live>) {
+        let call = asked(&self.config, id.rule).and_then(|(_, acquire)| {
+            let subject = live.session.access_token.as_ref()?;
+            let (provider, client) = (&self.config.provider, &self.config.client);
+            let metadata = self.provider.metadata()?;
+            token_endpoint::exchange_call(provider, client, metadata, subject.raw(), acquire)
+        });
+        let sent = call.map(|call| host.dispatch(&call));
+        let now = host.now();
+        let state = match sent {
+            Some(Ok(call)) => {
+                self.flights.insert(call, Flight::Acquire(id, Rc::clone(live)));
+                State::Calling(now)
+            }
+            Some(Err(_)) | None => State::Failed(now),
+        };
+        self.set_state(id, state);
+    }
+
+    fn set_state(&mut self, id: AskId, state: State) {
+        if let Some(booked) = self.acquisitions.0.get_mut(&id) {
+            booked.state = state;
+        }
+    }
+
+    /// The token endpoint has answered. Gives the streams that may go on.
+    pub(super) fn acquire_answered(
+        &mut self,
+        host: &mut dyn Host,
+        id: AskId,
+        live: Rc<Live>,
+        answer: Result<TokenAnswer, TokenError>,
+    ) -> Vec<StreamId> {
+        // A logout in the meantime wins.
+        if self.turns.ended(&live) {
+            self.acquisitions.forget(&id.session);
+        } else {
+            self.settle_acquired(host, id, live, answer, true);
+        }
+        self.those_who_wait_for(id)
+    }
+
+    /// Newer keys came: tokens that waited for them are judged for good.
+    pub(super) fn settle_acquisitions(&mut self, host: &mut dyn Host) -> Vec<StreamId> {
+        let mut streams = Vec::new();
+        for id in self.acquisitions.awaiting_keys() {
+            let Some(booked) = self.acquisitions.0.get_mut(&id) else { continue };
+            let state = std::mem::replace(&mut booked.state, State::Idle);
+            if let State::AwaitingKeys(_, live, answer) = state {
+                self.settle_acquired(host, id, live, Ok(answer), false);
+                streams.extend(self.those_who_wait_for(id));
+            }
+        }
+        streams
+    }
+
+    fn those_who_wait_for(&self, id: AskId) -> Vec<StreamId> {
+        if self.acquisitions.under_way(&id) {
+            return Vec::new();
+        }
+        self.waiters.those(|waiting| matches!(waiting, Waiting::Acquired(other) if *other == id))
+    }
+
+    fn settle_acquired(
+        &mut self,
+        host: &mut dyn Host,
+        id: AskId,
+        live: Rc<Live>,
+        answer: Result<TokenAnswer, TokenError>,
+        may_wait: bool,
+    ) {
+        let now = host.now();
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => {
+                host.log(
+                    Level::Warn,
+                    &format!("decision=not_acquired reason={:?}", error.to_string()),
+                );
+                let given_up = matches!(error, TokenError::Refused { .. });
+                let state = if given_up { State::NotGiven(now, error) } else { State::Failed(now) };
+                return self.set_state(id, state);
+            }
+        };
+        match self.verify_acquired(host, id, &answer) {
+            Ok(token) => {
+                host.log(
+                    Level::Info,
+                    "decision=token_acquired reason=\"by the rule's own audiences\"",
+                );
+                let sent = Sent::new(
+                    &self.config,
+                    Some(token.raw()),
+                    Some(&live.session.id_token),
+                    Some(&token),
+                );
+                if let Some(booked) = self.acquisitions.booked(id, now) {
+                    booked.had = Some(Rc::new(Acquired { token, sent }));
+                    booked.state = State::Idle;
+                }
+            }
+            Err(refusal) if may_wait && refusal.unknown_kid() => {
+                self.provider.want_keys(now);
+                self.fetch_due(host);
+                self.set_state(id, State::AwaitingKeys(now, live, answer));
+            }
+            Err(refusal) => {
+                host.log(
+                    Level::Warn,
+                    &format!("decision=acquired_refused reason={:?}", refusal.to_string()),
+                );
+                self.set_state(id, State::Refused(now, refusal));
+            }
+        }
+    }
+
+    /// What was acquired is an access token like any other, and good for this rule.
+    fn verify_acquired(
+        &self,
+        host: &dyn Host,
+        id: AskId,
+        answer: &TokenAnswer,
+    ) -> Result<AccessToken, TokenRefusal> {
+        let (rules, acquire) =
+            asked(&self.config, id.rule).ok_or(TokenRefusal::missing(Kind::AccessToken))?;
+        let raw = answer.access_token.as_ref().ok_or(TokenRefusal::missing(Kind::AccessToken))?;
+        let keys = self.provider.keys().ok_or(TokenRefusal::no_keys(Kind::AccessToken))?;
+        let token = AccessToken::verify(raw, rules, keys, host.signatures(), host.now())?;
+        if !acquire.extra_audiences {
+            token.judge_narrow(rules)?;
+        }
+        Ok(token)
+    }
+}
+
+/// What the rule says of the token that it wants.
+fn asked(config: &Config, rule: usize) -> Option<(&AccessTokenRules, &Acquire)> {
+    let needs = &config.rules.get(rule)?.needs;
+    needs.access_token.as_ref().zip(needs.acquire.as_ref())
+}

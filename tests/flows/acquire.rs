@@ -1,0 +1,206 @@
+//! `gate/acquire.rs`: to each upstream its own token, by exchange for the session's.
+
+use oidc_gate::gate::Worker;
+use serde_json::{Value, json};
+
+use super::bearer::refused;
+use super::browser::{Browser, Request};
+use super::scene::{Scene, config};
+
+/// Two paths of good-service, and one that may be given wider tokens.
+pub(crate) fn rules() -> Value {
+    let good = |more: Value| {
+        let mut access_token = json!({
+            "audiences": ["good-service"],
+            "acquire": "token_exchange",
+            "audience": "good-service",
+            "scope": ["good-service"],
+        });
+        access_token.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        access_token
+    };
+    json!({"rules": [
+        {"match": {"path_prefix": "/good"}, "access_token": good(json!({}))},
+        {"match": {"path_prefix": "/also-good"}, "access_token": good(json!({}))},
+        {"match": {"path_prefix": "/wide"}, "access_token": good(json!({"extra_audiences": "allow"}))},
+    ]})
+}
+
+/// A user whose own token is good everywhere, which is what no service may get.
+pub(crate) fn scene() -> (Scene, Browser) {
+    let mut scene = Scene::with(rules());
+    scene.provider.access_token = json!({"aud": ["APP-backend", "good-service", "evil-service"]});
+    let browser = scene.log_in();
+    (scene, browser)
+}
+
+fn audience(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    let json = oidc_gate::wire::base64url::decode(payload.as_bytes()).unwrap();
+    serde_json::from_slice::<Value>(&json).unwrap()["aud"].clone()
+}
+
+#[test]
+fn the_upstream_of_a_rule_sees_the_rules_token_and_never_the_sessions() {
+    let (mut scene, mut browser) = scene();
+    let wide = scene.get(&mut browser, "/api").upstream().token().to_owned();
+    let upstream = scene.get(&mut browser, "/good/x").upstream();
+    assert_eq!(audience(upstream.token()), json!("good-service"));
+    for (name, value) in &upstream.head {
+        assert!(!value.contains(&wide), "{name}");
+    }
+    let [asked] = &scene.provider.exchanges[..] else { panic!("one exchange") };
+    assert_eq!(
+        (asked["subject_token"].as_str(), asked["audience"].as_str()),
+        (&*wide, "good-service")
+    );
+    assert_eq!(asked["scope"], "good-service");
+    // The session goes on as it was.
+    assert_eq!(scene.get(&mut browser, "/api").upstream().token(), wide);
+}
+
+#[test]
+fn a_token_is_had_once_for_all_rules_that_ask_for_the_same() {
+    let (mut scene, mut browser) = scene();
+    let first = scene.get(&mut browser, "/good").upstream().token().to_owned();
+    for path in ["/good/2", "/also-good"] {
+        assert_eq!(scene.get(&mut browser, path).upstream().token(), first);
+    }
+    assert_eq!(scene.provider.exchanges.len(), 1);
+    scene.get(&mut browser, "/wide").upstream();
+    assert_eq!(scene.provider.exchanges.len(), 2, "it is judged by other rules");
+    let mut other = scene.log_in();
+    assert_ne!(scene.get(&mut other, "/good").upstream().token(), first, "another's session");
+}
+
+#[test]
+fn however_many_requests_want_it_one_exchange_is_made() {
+    let (mut scene, browser) = scene();
+    let streams: Vec<_> =
+        (0..20).map(|n| scene.arrive(&browser.fetch("GET", &format!("/good/{n}")))).collect();
+    assert!(streams.iter().all(|stream| scene.outcome(*stream).is_none()), "nothing goes ahead");
+    scene.leave(streams[0]);
+    scene.settle();
+    for stream in &streams[1..] {
+        let upstream = scene.outcome(*stream).unwrap().upstream();
+        assert_eq!(audience(upstream.token()), json!("good-service"));
+    }
+    assert_eq!(scene.provider.exchanges.len(), 1);
+}
+
+#[test]
+fn a_token_is_had_again_before_it_ends_and_nobody_waits() {
+    let (mut scene, mut browser) = scene();
+    scene.provider.lifetime = 900;
+    let mut fresh = scene.log_in();
+    scene.provider.lifetime = 300;
+    let first = scene.get(&mut fresh, "/good").upstream().token().to_owned();
+    scene.pass(280);
+    let stream = scene.arrive(&fresh.fetch("GET", "/good"));
+    assert_eq!(scene.outcome(stream).unwrap().upstream().token(), first, "still good");
+    scene.settle();
+    assert_ne!(scene.get(&mut fresh, "/good").upstream().token(), first);
+    assert_eq!(scene.provider.exchanges.len(), 2);
+    // One that has ended is not sent any more.
+    scene.pass(310);
+    let stream = scene.arrive(&fresh.fetch("GET", "/good"));
+    assert!(scene.outcome(stream).is_none());
+    scene.settle();
+    scene.outcome(stream).unwrap().upstream();
+    let _ = scene.get(&mut browser, "/good");
+}
+
+#[test]
+fn what_names_others_as_well_is_refused_unless_the_rule_allows_it() {
+    let (mut scene, mut browser) = scene();
+    scene.provider.exchanged = json!({"aud": ["good-service", "evil-service"]});
+    let answer = scene.get(&mut browser, "/good").answer();
+    assert_eq!((answer.status, answer.code().as_str()), (403, "session_token_refused"));
+    for words in ["audience names", "evil-service", "extra_audiences"] {
+        assert!(answer.body.contains(words), "{words}: {}", answer.body);
+    }
+    let upstream = scene.get(&mut browser, "/wide").upstream();
+    assert_eq!(audience(upstream.token()), json!(["good-service", "evil-service"]));
+}
+
+#[test]
+fn a_token_for_somebody_else_is_refused_by_the_rules_own_audiences() {
+    let (mut scene, mut browser) = scene();
+    for changes in [
+        json!({"aud": "APP-backend"}),
+        json!({"aud": ["evil-service"]}),
+        json!({"scope": "openid"}),
+        json!({"iss": "https://evil.example"}),
+        json!({"typ": "ID"}),
+    ] {
+        scene.provider.exchanged = changes.clone();
+        let answer = scene.get(&mut browser, "/good").answer();
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (403, "session_token_refused"),
+            "{changes}"
+        );
+        assert!(answer.header("location").is_none(), "a new login would change nothing");
+        scene.pass(11);
+    }
+    assert_eq!(scene.provider.exchanges.len(), 5);
+    scene.provider.exchanged = json!({});
+    scene.get(&mut browser, "/good").upstream();
+}
+
+#[test]
+fn a_clients_own_token_must_be_as_narrow_as_the_one_that_would_be_acquired() {
+    let (mut scene, _) = scene();
+    let now = scene.host.now;
+    let mut mint = |audience: Value| {
+        scene.provider.access_token = json!({});
+        let claims = json!({"aud": audience, "scope": "good-service"});
+        scene.provider.mint_access_token(claims, now)
+    };
+    let (narrow, wide) =
+        (mint(json!("good-service")), mint(json!(["good-service", "evil-service"])));
+    let send = |scene: &mut Scene, path: &str, token: &str| {
+        scene.send(&Request::new("GET", path).bearer(token))
+    };
+    assert_eq!(send(&mut scene, "/good", &narrow).upstream().token(), narrow);
+    for _ in 0..2 {
+        refused(&send(&mut scene, "/good", &wide).answer(), "invalid_token");
+    }
+    assert_eq!(send(&mut scene, "/wide", &wide).upstream().token(), wide);
+    refused(&send(&mut scene, "/good", &wide).answer(), "invalid_token");
+    assert!(scene.provider.exchanges.is_empty(), "a client's token is not exchanged");
+}
+
+#[test]
+fn rights_and_headers_come_from_the_token_that_goes_upstream() {
+    let mut rules = rules();
+    rules["rules"][0]["claims"] = json!({"realm_access.roles": ["reader"]});
+    let mut scene = Scene::with(rules);
+    scene.provider.access_token = json!({"realm_access": {"roles": ["admin"]}});
+    scene.provider.exchanged = json!({"realm_access": {"roles": ["reader"]}});
+    let mut browser = scene.log_in();
+    let upstream = scene.get(&mut browser, "/good").upstream();
+    assert_eq!(
+        (upstream.all("x-roles"), upstream.all("x-mail")),
+        (vec!["reader"], vec!["alice@example.test"])
+    );
+    scene.provider.exchanged = json!({"realm_access": {"roles": []}});
+    let mut browser = scene.log_in();
+    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "missing_right");
+}
+
+#[test]
+fn who_waits_for_a_token_when_the_configuration_changes_is_decided_anew() {
+    let (mut scene, browser) = scene();
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    let mut other = rules();
+    other["rules"][0]["access_token"] = json!({"audiences": ["another"]});
+    let old = std::mem::replace(&mut scene.worker, Worker::new(config(&other)));
+    scene.worker.take_over(old);
+    scene.settle();
+    assert!(scene.outcome(stream).is_none(), "the old answer is nobody's");
+    scene.tick();
+    scene.settle();
+    let answer = scene.outcome(stream).unwrap().answer();
+    assert!(answer.body.contains("another"), "{}", answer.body);
+}

@@ -1,0 +1,120 @@
+//! Faults on the way to a rule's own token: whatever goes wrong, the session's never goes instead.
+
+use serde_json::json;
+
+use super::acquire::scene;
+use super::host::Endpoint;
+use super::provider::Fault;
+use super::steps::to_provider;
+
+#[test]
+fn a_provider_that_gives_no_token_is_quoted_and_asked_again_after_a_while() {
+    let (mut scene, mut browser) = scene();
+    let body = json!({"error": "invalid_target", "error_description": "Audience not found"});
+    let fault = Fault::Body(400, body.to_string().into_bytes());
+    scene.provider.fail(Endpoint::Token, fault);
+    let calls = scene.token_calls();
+    for _ in 0..3 {
+        let answer = scene.get(&mut browser, "/good").answer();
+        assert_eq!((answer.status, answer.code().as_str()), (403, "not_given"));
+        for words in ["invalid_target", "Audience not found"] {
+            assert!(answer.body.contains(words), "{words}: {}", answer.body);
+        }
+        assert!(answer.header("location").is_none() && answer.set_cookies.is_empty());
+    }
+    assert_eq!(scene.token_calls(), calls + 1, "it said no once");
+    assert!(!scene.get(&mut browser, "/api").upstream().token().is_empty(), "all else goes on");
+    scene.pass(11);
+    scene.get(&mut browser, "/good").upstream();
+    assert!(scene.host.logged(&["not_acquired", "invalid_target"]));
+}
+
+#[test]
+fn without_an_answer_there_is_a_503_and_another_try() {
+    for fault in [
+        Fault::NoAnswer,
+        Fault::Status(503),
+        Fault::Status(302),
+        Fault::Body(200, b"{}".to_vec()),
+        Fault::Body(200, br#"{"access_token":"a.b.c","token_type":"N_A"}"#.to_vec()),
+    ] {
+        let (mut scene, mut browser) = scene();
+        scene.provider.fail(Endpoint::Token, fault.clone());
+        let answer = scene.get(&mut browser, "/good").answer();
+        assert_eq!(
+            (answer.status, answer.code().as_str()),
+            (503, "provider_unavailable"),
+            "{fault:?}"
+        );
+        assert!(answer.header("retry-after").is_some());
+        scene.pass(2);
+        scene.get(&mut browser, "/good").upstream();
+    }
+    let (mut scene, mut browser) = scene();
+    scene.host.not_taken.push(Endpoint::Token);
+    assert_eq!(scene.get(&mut browser, "/good").answer().status, 503);
+}
+
+#[test]
+fn what_says_that_it_is_no_access_token_is_none() {
+    let (mut scene, mut browser) = scene();
+    scene.provider.answer =
+        json!({"issued_token_type": "urn:ietf:params:oauth:token-type:id_token"});
+    assert_eq!(scene.get(&mut browser, "/good").answer().status, 503);
+    scene.provider.answer = json!({});
+    scene.pass(2);
+    scene.get(&mut browser, "/good").upstream();
+}
+
+#[test]
+fn a_provider_that_never_answers_holds_nobody_for_ever() {
+    let (mut scene, browser) = scene();
+    scene.provider.fail(Endpoint::Token, Fault::Silence);
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    scene.settle();
+    scene.pass(10);
+    assert!(scene.outcome(stream).is_none());
+    scene.pass(3);
+    assert_eq!(scene.outcome(stream).unwrap().answer().status, 503);
+    scene.pass(2);
+    let mut browser = browser;
+    scene.get(&mut browser, "/good").upstream();
+}
+
+#[test]
+fn a_logout_wins_over_the_exchange_that_is_under_way() {
+    let (mut scene, mut browser) = scene();
+    let old = browser.clone();
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    let logout = browser.page("/oauth2/logout");
+    let out = scene.arrive(&logout);
+    browser.take(scene.outcome(out).unwrap().set_cookies());
+    scene.settle();
+    assert_eq!(scene.outcome(stream).unwrap().answer().status, 401);
+    // The cookie from before it neither: not on this worker.
+    let answer = scene.send(&old.page("/good")).answer();
+    assert!(to_provider(&answer));
+    assert!(scene.upstreams.iter().all(|upstream| upstream.all(":path") != ["/good"]));
+}
+
+#[test]
+fn a_token_by_a_key_that_is_not_known_yet_waits_for_the_keys() {
+    let (mut scene, browser) = scene();
+    scene.provider.rotate_keys("k2");
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    scene.deliver();
+    assert!(scene.outcome(stream).is_none(), "keys are asked for");
+    scene.settle();
+    assert!(!scene.outcome(stream).unwrap().upstream().token().is_empty());
+    assert_eq!(scene.provider.exchanges.len(), 1);
+}
+
+#[test]
+fn a_session_that_is_over_or_not_good_acquires_nothing() {
+    let (mut scene, browser) = scene();
+    scene.provider.end_logins();
+    scene.jump(400);
+    let answer = scene.send(&browser.page("/good")).answer();
+    assert!(to_provider(&answer), "{answer:?}");
+    assert!(scene.provider.exchanges.is_empty());
+}
