@@ -124,11 +124,7 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
         return refused("unsupported_response_type");
     }
     let scope = request.field("scope").unwrap_or_default();
-    let known = |scope: &str| {
-        ["openid", "profile", "email", "roles", "offline_access"].contains(&scope)
-            || state.options.optional_scopes.iter().any(|(name, _)| name == scope)
-    };
-    if !scope.split(' ').filter(|name| !name.is_empty()).all(known) {
+    if !scope.split(' ').filter(|name| !name.is_empty()).all(|name| state.options.knows(name)) {
         return refused("invalid_scope");
     }
     Ok(request)

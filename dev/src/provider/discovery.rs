@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::exchange;
 use super::serve::{AUTHORIZE, JWKS, LOGOUT, State, TOKEN, USERINFO};
 use super::tokens::merge;
 use crate::server::Reply;
@@ -18,7 +19,7 @@ pub(super) fn metadata(state: &State) -> Reply {
         "end_session_endpoint": at(LOGOUT),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "grant_types_supported": ["authorization_code", "refresh_token", exchange::GRANT_TYPE],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported":
             ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"],

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::server::Reply;
 
-/// What is asked of the provider. Code and refresh are two, although they share an address.
+/// What is asked of the provider. Code, refresh and exchange are three, although they share an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `/.well-known/openid-configuration`
@@ -17,10 +17,12 @@ pub enum Endpoint {
     Jwks,
     /// The authorization endpoint. Posting the login form does not count.
     Authorize,
-    /// The token endpoint, `grant_type=authorization_code`, and whatever is neither that nor a refresh.
+    /// The token endpoint, `grant_type=authorization_code`, and whatever is neither that nor one of the next two.
     Code,
     /// The token endpoint, `grant_type=refresh_token`.
     Refresh,
+    /// The token endpoint, `grant_type=urn:ietf:params:oauth:grant-type:token-exchange`.
+    Exchange,
     /// The end session endpoint.
     Logout,
     /// The userinfo endpoint.
@@ -209,6 +211,14 @@ pub struct Faults {
     pub no_id_token_at_refresh: bool,
     /// No refresh token in the answer to a refresh: the old one goes on. Makes sense without rotation.
     pub no_refresh_token_at_refresh: bool,
+
+    /// Claims of exchanged tokens. What else is said of access tokens' claims and audiences does not touch them, beyond
+    /// what stood in the token that was exchanged; header, algorithm and signature are those of access tokens.
+    pub exchange_claims: Map<String, Value>,
+    /// How long exchanged tokens are good for, instead of as long as access tokens.
+    pub exchange_lifespan: Option<Duration>,
+    /// Members of the answer to an exchange, e.g. `issued_token_type`.
+    pub exchange_answer: Map<String, Value>,
 }
 
 impl Faults {

@@ -7,6 +7,7 @@ mod authorize;
 mod client_auth;
 mod discovery;
 mod end_session;
+mod exchange;
 mod faults;
 mod keys;
 mod login_page;

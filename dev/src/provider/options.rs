@@ -44,6 +44,14 @@ impl Default for ProviderOptions {
     }
 }
 
+impl ProviderOptions {
+    /// Whether there is a client scope of this name.
+    pub(crate) fn knows(&self, scope: &str) -> bool {
+        ["openid", "profile", "email", "roles", "offline_access"].contains(&scope)
+            || self.optional_scopes.iter().any(|(name, _)| name == scope)
+    }
+}
+
 /// Somebody who can log in. The password is the name.
 #[derive(Debug)]
 pub(crate) struct User {

@@ -78,6 +78,12 @@ impl Realm {
         self.sessions.contains_key(session)
     }
 
+    /// Whether the session lives, and the client still has its part in it: no code and no refresh token of it was used
+    /// twice.
+    pub(crate) fn serves_client(&self, session: &str) -> bool {
+        self.sessions.get(session).is_some_and(|session| !session.chains.is_empty())
+    }
+
     /// The user of a session.
     pub(crate) fn user_of(&self, session: &str) -> Option<&'static User> {
         self.sessions.get(session).map(|session| session.user)

@@ -11,10 +11,12 @@ pub struct Calls {
     pub jwks: usize,
     /// Authorization requests.
     pub authorize: usize,
-    /// Token requests that are no refreshes.
+    /// Token requests that are neither refreshes nor exchanges.
     pub code: usize,
     /// Refreshes.
     pub refresh: usize,
+    /// Token exchanges (RFC 8693).
+    pub exchange: usize,
     /// Logouts.
     pub logout: usize,
     /// Userinfo requests.
@@ -29,6 +31,7 @@ impl Calls {
             Endpoint::Authorize => self.authorize += 1,
             Endpoint::Code => self.code += 1,
             Endpoint::Refresh => self.refresh += 1,
+            Endpoint::Exchange => self.exchange += 1,
             Endpoint::Logout => self.logout += 1,
             Endpoint::Userinfo => self.userinfo += 1,
         }
@@ -50,5 +53,10 @@ impl TokenRequest {
     /// The first value of the form's field `name`.
     pub fn field(&self, name: &str) -> Option<&str> {
         self.form.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of the form's field `name`, in their order.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.form.iter().filter(move |(found, _)| found == name).map(|(_, value)| value.as_str())
     }
 }

@@ -76,7 +76,9 @@ impl State {
             Endpoint::Discovery => discovery::metadata(self),
             Endpoint::Jwks => discovery::keys(self),
             Endpoint::Authorize => authorize::request(self, request),
-            Endpoint::Code | Endpoint::Refresh => token::request(self, request),
+            Endpoint::Code | Endpoint::Refresh | Endpoint::Exchange => {
+                token::request(self, request)
+            }
             Endpoint::Logout => end_session::request(self, request),
             Endpoint::Userinfo => userinfo::request(self, request),
         }

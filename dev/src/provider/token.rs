@@ -1,4 +1,5 @@
-//! The token endpoint: codes and refresh tokens in, tokens out (RFC 6749 sections 4.1.3, 5, 6; OIDC Core 12).
+//! The token endpoint: codes and refresh tokens in, tokens out (RFC 6749 sections 4.1.3, 5, 6; OIDC Core 12). Exchanges
+//! have a file of their own.
 
 use std::sync::PoisonError;
 
@@ -6,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use super::client_auth;
+use super::exchange;
 use super::faults::Endpoint;
 use super::realm::Subject;
 use super::record::TokenRequest;
@@ -16,9 +18,13 @@ use crate::words::{base64url, now};
 /// Writes the request down, and says what kind it is.
 pub(super) fn record(state: &State, request: &Request) -> Endpoint {
     let parsed = parse(request);
-    let refresh = parsed.field("grant_type") == Some("refresh_token");
+    let endpoint = match parsed.field("grant_type") {
+        Some("refresh_token") => Endpoint::Refresh,
+        Some(exchange::GRANT_TYPE) => Endpoint::Exchange,
+        _ => Endpoint::Code,
+    };
     state.requests.lock().unwrap_or_else(PoisonError::into_inner).push(parsed);
-    if refresh { Endpoint::Refresh } else { Endpoint::Code }
+    endpoint
 }
 
 /// Answers a token request.
@@ -32,7 +38,8 @@ pub(super) fn request(state: &State, request: &Request) -> Reply {
     }
 }
 
-type Refused = (u16, &'static str, &'static str);
+/// Status, `error` and `error_description`.
+pub(super) type Refused = (u16, &'static str, &'static str);
 
 fn grant(state: &State, request: &Request) -> Result<Value, Refused> {
     if request.method != "POST" {
@@ -47,6 +54,7 @@ fn grant(state: &State, request: &Request) -> Result<Value, Refused> {
     match request.field("grant_type") {
         Some("authorization_code") => code(state, &request),
         Some("refresh_token") => refresh(state, &request),
+        Some(exchange::GRANT_TYPE) => exchange::grant(state, &request),
         Some(_) => Err((400, "unsupported_grant_type", "Unsupported grant_type")),
         None => Err((400, "invalid_request", "Missing form parameter: grant_type")),
     }

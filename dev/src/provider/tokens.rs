@@ -52,6 +52,39 @@ impl Mint<'_> {
         damaged(self.sign(algorithm, &header, &claims), self.faults.bad_access_signature)
     }
 
+    /// How long exchanged tokens are good for, in seconds.
+    pub(super) fn exchange_lifespan(&self) -> u64 {
+        self.faults.exchange_lifespan.map_or_else(|| self.access_lifespan(), |told| told.as_secs())
+    }
+
+    /// An access token for the user and session of another one, whose claims are `subject`. Its audiences are `targets`,
+    /// or those that go with `scope` where there are none.
+    pub(super) fn exchanged(
+        &self,
+        subject: &Map<String, Value>,
+        targets: &[&str],
+        scope: &str,
+    ) -> String {
+        let algorithm = self.faults.access_algorithm.unwrap_or(Algorithm::RS256);
+        let mut header = self.header(algorithm);
+        let mut claims = subject.clone();
+        let targets = targets.iter().map(|&target| target.to_owned()).collect::<Vec<_>>();
+        let targets = if targets.is_empty() { self.audiences(scope) } else { targets };
+        let replaced = object(json!({
+            "exp": self.now + self.exchange_lifespan(),
+            "iat": self.now,
+            "jti": uuid(),
+            "iss": self.faults.issuer.as_deref().unwrap_or(self.issuer),
+            "aud": as_aud(&targets),
+            "azp": self.options.client_id,
+            "scope": scope,
+        }));
+        merge(&mut claims, &replaced);
+        merge(&mut header, &self.faults.access_header);
+        merge(&mut claims, &self.faults.exchange_claims);
+        damaged(self.sign(algorithm, &header, &claims), self.faults.bad_access_signature)
+    }
+
     /// The ID token that goes with `access`.
     pub(super) fn id(&self, subject: &Subject, access: &str) -> String {
         let algorithm = self.faults.id_algorithm.unwrap_or(Algorithm::RS256);
@@ -121,19 +154,9 @@ impl Mint<'_> {
 
     fn access_claims(&self, subject: &Subject) -> Map<String, Value> {
         let mut claims = self.common(subject, self.access_lifespan(), "Bearer");
-        let mut audiences = self.options.audiences.clone();
-        for (scope, audience) in &self.options.optional_scopes {
-            if subject.grant.scope.split(' ').any(|asked| asked == scope) {
-                audiences.push(audience.clone());
-            }
-        }
+        let mut audiences = self.audiences(&subject.grant.scope);
         audiences.extend(self.faults.extra_audiences.iter().cloned());
-        // Keycloak writes one audience as a string.
-        let audience = match audiences.as_slice() {
-            [] => None,
-            [one] => Some(json!(one)),
-            many => Some(json!(many)),
-        };
+        let audience = (!audiences.is_empty()).then(|| as_aud(&audiences));
         if let Some(audience) = self.faults.access_audience.clone().or(audience) {
             claims.insert("aud".into(), audience);
         }
@@ -142,6 +165,14 @@ impl Mint<'_> {
         claims.insert("resource_access".into(), json!({"APP-backend": {"roles": ["orders:read"]}}));
         claims.insert("scope".into(), subject.grant.scope.clone().into());
         claims
+    }
+
+    /// The audiences that go with `scope`.
+    fn audiences(&self, scope: &str) -> Vec<String> {
+        let optional = self.options.optional_scopes.iter();
+        let asked = optional.filter(|(name, _)| scope.split(' ').any(|asked| asked == name));
+        let asked = asked.map(|(_, audience)| audience.clone());
+        self.options.audiences.iter().cloned().chain(asked).collect()
     }
 
     fn id_claims(&self, subject: &Subject) -> Map<String, Value> {
@@ -221,6 +252,15 @@ fn unsigned(header: &Map<String, Value>, claims: &Map<String, Value>) -> String 
         base64url(serde_json::to_vec(members).expect("JSON can be written"))
     };
     format!("{}.{}", part(header), part(claims))
+}
+
+/// `audiences` as Keycloak writes `aud`: one as a string; `null` where there is none.
+fn as_aud(audiences: &[String]) -> Value {
+    match audiences {
+        [] => Value::Null,
+        [one] => json!(one),
+        many => json!(many),
+    }
 }
 
 /// `token`; with `damage`, its signature is as long as before, but wrong.
