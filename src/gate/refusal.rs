@@ -377,6 +377,7 @@ impl Refusal {
                 | Self::FormNotSent { .. }
                 | Self::NoAttempt
                 | Self::SessionToken(_)
+                | Self::NotGiven(_)
                 | Self::LoginToken(_)
                 | Self::ResponseIssuer(_)
                 | Self::ProviderError { .. }

@@ -21,6 +21,8 @@ fn a_provider_that_gives_no_token_is_quoted_and_asked_again_after_a_while() {
             assert!(answer.body.contains(words), "{words}: {}", answer.body);
         }
         assert!(answer.header("location").is_none() && answer.set_cookies.is_empty());
+        // The login at the provider may have ended (RFC 8693 section 2.2.2: `invalid_request`).
+        assert_eq!(answer.json()["login"], "/oauth2/login");
     }
     assert_eq!(scene.token_calls(), calls + 1, "it said no once");
     assert!(!scene.get(&mut browser, "/api").upstream().token().is_empty(), "all else goes on");
