@@ -7,11 +7,14 @@
 use std::fmt;
 
 use jwt_simple::algorithms::{Edwards25519PublicKey, P256PublicKey, P384PublicKey, RSAPublicKey};
+use rsa::traits::PublicKeyParts as _;
+use rsa::{BigUint, RsaPublicKey};
 
 use crate::wire::{Json, base64url};
 
 use super::Algorithm;
 use super::alg::Family;
+use super::der::{p256_spki, p384_spki, rsa_spki};
 use super::error::printable;
 
 /// A public key that checks signatures.
@@ -26,7 +29,7 @@ pub struct PublicKey {
 /// The key itself, by kind.
 #[derive(Clone)]
 pub(super) enum Material {
-    Rsa(Box<RSAPublicKey>),
+    Rsa(Box<RsaPublicKey>),
     P256(P256PublicKey),
     P384(P384PublicKey),
     Ed25519(Edwards25519PublicKey),
@@ -91,7 +94,7 @@ impl PublicKey {
     /// How long this key's signatures are, in bytes (RFC 7518 sections 3.3 to 3.5; RFC 8032).
     pub(super) fn signature_len(&self) -> usize {
         match &self.material {
-            Material::Rsa(key) => usize::try_from((**key).as_ref().size()).unwrap_or(usize::MAX),
+            Material::Rsa(key) => key.size(),
             Material::P256(_) | Material::Ed25519(_) => 64,
             Material::P384(_) => 96,
         }
@@ -142,20 +145,28 @@ fn rsa(n: &[u8], e: &[u8]) -> Result<(Material, Vec<u8>), Unusable> {
     let unsound = Unusable::Unsound {
         expected: "RSA keys have 2048 to 4096 bits, an odd modulus and the exponent 65537",
     };
-    let made = RSAPublicKey::from_components(n, e).and_then(|key| Ok((key.to_der()?, key)));
-    made.map(|(spki, key)| (Material::Rsa(Box::new(key)), spki)).map_err(|_| unsound)
+    // jwt-simple judges the key. What it keeps of one is bound to a larger library's checks of
+    // signatures and its DER, so the key is made once more.
+    let number = BigUint::from_bytes_be;
+    RSAPublicKey::from_components(n, e)
+        .ok()
+        .and_then(|_| RsaPublicKey::new(number(n), number(e)).ok())
+        .and_then(|key| Some((Material::Rsa(Box::new(key)), rsa_spki(n, e)?)))
+        .ok_or(unsound)
 }
 
 fn p256(point: &[u8]) -> Result<(Material, Vec<u8>), Unusable> {
-    let made = P256PublicKey::from_bytes(point).and_then(|key| Ok((key.to_der()?, key)));
-    made.map(|(spki, key)| (Material::P256(key), spki))
-        .map_err(|_| Unusable::Unsound { expected: "`x` and `y` are a point on P-256" })
+    P256PublicKey::from_bytes(point)
+        .ok()
+        .and_then(|key| Some((Material::P256(key), p256_spki(point)?)))
+        .ok_or(Unusable::Unsound { expected: "`x` and `y` are a point on P-256" })
 }
 
 fn p384(point: &[u8]) -> Result<(Material, Vec<u8>), Unusable> {
-    let made = P384PublicKey::from_bytes(point).and_then(|key| Ok((key.to_der()?, key)));
-    made.map(|(spki, key)| (Material::P384(key), spki))
-        .map_err(|_| Unusable::Unsound { expected: "`x` and `y` are a point on P-384" })
+    P384PublicKey::from_bytes(point)
+        .ok()
+        .and_then(|key| Some((Material::P384(key), p384_spki(point)?)))
+        .ok_or(Unusable::Unsound { expected: "`x` and `y` are a point on P-384" })
 }
 
 fn ed25519(x: &[u8]) -> Result<(Material, Vec<u8>), Unusable> {
