@@ -119,12 +119,17 @@ fn document(title: &str, next: Option<&str>, main: &str) -> String {
     )
 }
 
-/// A sentence as people write it: a capital and a full stop.
+/// A sentence as people write it: a capital and a full stop. Refusals begin with a word of ours;
+/// the capitals of all scripts would be a table of 14 KB.
 fn sentence(text: &str) -> String {
-    let mut characters = text.chars();
-    let first = characters.next().map(|first| first.to_uppercase().to_string());
-    let stop = if text.ends_with('.') { "" } else { "." };
-    format!("{}{}{stop}", first.unwrap_or_default(), characters.as_str())
+    let mut sentence = text.to_owned();
+    if let Some(first) = sentence.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    if !text.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
 }
 
 /// Text as HTML shows it (OWASP: the five characters that end text or attributes). Line ends
