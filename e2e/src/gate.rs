@@ -29,12 +29,15 @@ pub const SESSION_KEYS: [&str; 2] = [
 ];
 
 /// How to start a [`Gate`].
-#[derive(Debug)]
 pub struct Builder {
     options: ProviderOptions,
     metadata: Option<fn(&str) -> Value>,
     setup: Setup,
+    services: Services,
 }
+
+/// Further upstreams, by the prefixes of their paths.
+type Services = Vec<(String, DevUpstream)>;
 
 #[derive(Clone, Debug)]
 struct Setup {
@@ -81,6 +84,15 @@ impl Builder {
     pub fn route(mut self, prefix: &str, address: SocketAddr, protocol: Protocol) -> Self {
         self.setup.routes.push((prefix.into(), address, protocol));
         self
+    }
+
+    /// Paths with this prefix go to an upstream of their own, on a route of that name: see [`Gate::service`].
+    #[must_use]
+    pub fn service(mut self, prefix: &str) -> Self {
+        let service = start_upstream();
+        let address = ([127, 0, 0, 1], service.port()).into();
+        self.services.push((prefix.into(), service));
+        self.route(prefix, address, Protocol::H1)
     }
 
     /// Changes what Envoy is started with.
@@ -143,15 +155,19 @@ impl Builder {
     fn bring_up(mut self, before: impl FnOnce(&DevProvider)) -> Result<Gate, String> {
         let provider = DevProvider::start(self.options).expect("the development provider starts");
         before(&provider);
-        let upstream = DevUpstream::start(UpstreamOptions::default()).expect("the upstream starts");
+        let upstream = start_upstream();
         let section = &mut self.setup.config["provider"];
         section["issuer"] = provider.issuer().into();
         if let Some(members) = self.metadata {
             section["metadata"] = members(&provider.issuer());
         }
         let envoy = self.setup.start(&provider, &upstream)?;
-        Ok(Gate { envoy, provider, upstream, setup: self.setup })
+        Ok(Gate { envoy, provider, upstream, setup: self.setup, services: self.services })
     }
+}
+
+fn start_upstream() -> DevUpstream {
+    DevUpstream::start(UpstreamOptions::default()).expect("the upstream starts")
 }
 
 impl Setup {
@@ -208,6 +224,7 @@ pub struct Gate {
     /// What is protected.
     pub upstream: DevUpstream,
     setup: Setup,
+    services: Services,
 }
 
 impl Gate {
@@ -234,7 +251,7 @@ impl Gate {
             envoy: |envoy| envoy,
             reads_bodies: false,
         };
-        Builder { options: ProviderOptions::default(), metadata: None, setup }
+        Builder { options: ProviderOptions::default(), metadata: None, setup, services: Vec::new() }
     }
 
     /// The gate of [`Gate::new`] with two workers, which other tests use too.
@@ -278,6 +295,12 @@ impl Gate {
         let envoy = started.unwrap_or_else(|log| panic!("Envoy did not start:\n{log}"));
         wait_until_ready(envoy.address(), setup.concurrency);
         envoy
+    }
+
+    /// What is behind the prefix of a [`Builder::service`].
+    pub fn service(&self, prefix: &str) -> &DevUpstream {
+        let found = self.services.iter().find(|(known, _)| known == prefix);
+        &found.unwrap_or_else(|| panic!("no service at {prefix}")).1
     }
 
     /// A browser that knows this gate by both its names.

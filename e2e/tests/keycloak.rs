@@ -3,6 +3,8 @@
 //! The API behind the gate verifies what it gets itself, with another library, for the audience `APP-backend`; its
 //! answer holds the access token's claims. The gate tells it the ID token's audience in `x-id-audience`.
 
+#[path = "keycloak/exchange.rs"]
+mod exchange;
 #[path = "keycloak/gate.rs"]
 mod gate;
 #[path = "keycloak/load.rs"]

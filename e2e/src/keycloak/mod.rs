@@ -2,7 +2,8 @@
 //!
 //! Users alice and bob, whose passwords are their names. `APP-frontend` logs people in, and so does
 //! `APP-frontend-public`, which has no secret. `backend-audience`, one of their default client scopes, makes their access
-//! tokens for `APP-backend`; `good-service`, an optional one, adds that audience. Refresh tokens can be used once.
+//! tokens for `APP-backend`; `good-service` and `evil-service`, two optional ones, add these audiences. Refresh tokens can
+//! be used once. `APP-frontend` may exchange the access tokens of its users.
 
 mod admin;
 mod launch;
@@ -13,7 +14,7 @@ use std::sync::LazyLock;
 
 use serde_json::Value;
 
-use crate::http::{self, Protocol, Request};
+use crate::http::{self, Answer, Protocol, Request};
 
 pub use admin::Admin;
 
@@ -57,5 +58,18 @@ impl Keycloak {
         let request = Request::post("/realms/acme/protocol/openid-connect/token/introspect", form)
             .header("content-type", "application/x-www-form-urlencoded");
         http::send(self.address, Protocol::H1, &request).json()
+    }
+
+    /// What Keycloak answers `client` that wants the access token `token` exchanged (RFC 8693), with `more` parameters:
+    /// `&audience=...`.
+    pub fn exchange(&self, client: &str, token: &str, more: &str) -> Answer {
+        let access_token = "urn:ietf:params:oauth:token-type:access_token";
+        let form = format!(
+            "grant_type=urn:ietf:params:oauth:grant-type:token-exchange&client_id={client}&client_secret={SECRET}\
+             &subject_token={token}&subject_token_type={access_token}&requested_token_type={access_token}{more}"
+        );
+        let request = Request::post("/realms/acme/protocol/openid-connect/token", form)
+            .header("content-type", "application/x-www-form-urlencoded");
+        http::send(self.address, Protocol::H1, &request)
     }
 }

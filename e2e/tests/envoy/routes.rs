@@ -1,23 +1,21 @@
 //! Rules by Envoy's own routes: several services behind one gate, each with an audience of its own. Envoy's routes are
 //! named by their prefixes here: `/good` is one, `/` the rest.
 
-use oidc_gate_dev::{DevUpstream, Minted, UpstreamOptions};
+use oidc_gate_dev::Minted;
 use oidc_gate_e2e::gate::Gate;
-use oidc_gate_e2e::http::{Protocol, Request};
+use oidc_gate_e2e::http::Request;
 use serde_json::{Value, json};
 
 use crate::seen::{logged_in, received, the_one};
 
 /// A gate in front of `good-service`, which has an upstream of its own, and of all else.
-fn two_services() -> (Gate, DevUpstream) {
-    let good = DevUpstream::start(UpstreamOptions::default()).expect("the upstream starts");
-    let address = ([127, 0, 0, 1], good.port()).into();
-    let gate = Gate::new().raw_paths().route("/good", address, Protocol::H1).config(|config| {
+fn two_services() -> Gate {
+    let gate = Gate::new().raw_paths().service("/good").config(|config| {
         config["rules"] = json!([
             { "match": { "route_name": "/good" }, "access_token": { "audiences": ["good-service"] } },
         ]);
     });
-    (gate.start(), good)
+    gate.start()
 }
 
 fn with_audience(gate: &Gate, audience: Value) -> String {
@@ -26,7 +24,8 @@ fn with_audience(gate: &Gate, audience: Value) -> String {
 
 #[test]
 fn each_service_behind_one_gate_gets_only_tokens_that_are_for_it() {
-    let (gate, good) = two_services();
+    let gate = two_services();
+    let good = gate.service("/good");
     let (narrow, api) =
         (with_audience(&gate, json!("good-service")), with_audience(&gate, json!("APP-backend")));
     let both = with_audience(&gate, json!(["APP-backend", "good-service"]));
@@ -59,7 +58,8 @@ fn each_service_behind_one_gate_gets_only_tokens_that_are_for_it() {
 
 #[test]
 fn a_session_without_the_services_audience_is_told_so_and_one_with_it_passes() {
-    let (gate, good) = two_services();
+    let gate = two_services();
+    let good = gate.service("/good");
     let mut browser = logged_in(&gate);
     let page = browser.open(&gate.url("/good/page"));
     assert_eq!(page.answer.status, 403, "{:?}", page.answer);
@@ -82,7 +82,8 @@ fn a_session_without_the_services_audience_is_told_so_and_one_with_it_passes() {
 /// Who routes decides how a path reads, so that no path is refused for having two readings.
 #[test]
 fn a_path_with_two_readings_goes_where_envoy_sends_it() {
-    let (gate, good) = two_services();
+    let gate = two_services();
+    let good = gate.service("/good");
     let narrow = with_audience(&gate, json!("good-service"));
     let bearer = format!("Bearer {narrow}");
     for path in ["/good/..%2fapi", "/good/a;b//c"] {

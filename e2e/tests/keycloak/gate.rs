@@ -1,4 +1,5 @@
-//! An Envoy with the gate between a browser, Keycloak and an API that verifies its tokens itself.
+//! An Envoy with the gate between a browser, Keycloak and an API that verifies its tokens itself; so do other services
+//! behind the same gate.
 
 use std::net::SocketAddr;
 
@@ -14,12 +15,14 @@ pub(crate) struct Builder {
     config: Value,
     workers: u32,
     audience: String,
+    services: Vec<(String, DevUpstream)>,
 }
 
 /// A running one.
 pub(crate) struct Gate {
     pub(crate) envoy: Envoy,
     pub(crate) api: DevUpstream,
+    services: Vec<(String, DevUpstream)>,
 }
 
 impl Gate {
@@ -30,8 +33,7 @@ impl Gate {
             false => ("client_secret", json!({"inline": SECRET})),
         };
         let mut config = json!({
-            // It may just be busy with compiling itself.
-            "provider": {"issuer": keycloak::shared().issuer(), "cluster": "keycloak", "timeout": "30s"},
+            "provider": provider(),
             "client": {"client_id": client},
             "session": {
                 "keys": [{"inline": "c2l4dGVlbiBieXRlcyBhbmQgc2l4dGVlbiBieXRlcyE="}],
@@ -43,7 +45,13 @@ impl Gate {
             "upstream": {"headers": {"x-user": "preferred_username", "x-id-audience": "id_token.aud"}},
         });
         config["client"][authentication.0] = authentication.1;
-        Builder { config, workers: 1, audience: "APP-backend".into() }
+        Builder::new(config)
+    }
+
+    /// For clients that bring tokens for `audience`, and nobody else.
+    pub(crate) fn of_bearers(audience: &str) -> Builder {
+        let config = json!({"provider": provider(), "login": false, "clock_skew": "0s"});
+        Builder::new(config).audience(audience)
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -53,9 +61,44 @@ impl Gate {
     pub(crate) fn url(&self, path: &str) -> String {
         self.envoy.url(path)
     }
+
+    /// The service at this prefix.
+    pub(crate) fn service(&self, prefix: &str) -> &DevUpstream {
+        let found = self.services.iter().find(|(known, _)| known == prefix);
+        &found.unwrap_or_else(|| panic!("no service at {prefix}")).1
+    }
+}
+
+fn provider() -> Value {
+    // It may just be busy with compiling itself.
+    json!({"issuer": keycloak::shared().issuer(), "cluster": "keycloak", "timeout": "30s"})
+}
+
+/// A service that takes only tokens for `audience`.
+fn service(audience: &str) -> DevUpstream {
+    let issuer = keycloak::shared().issuer();
+    let verification = Verification {
+        jwks_uri: format!("{issuer}/protocol/openid-connect/certs"),
+        issuer,
+        audience: audience.into(),
+    };
+    DevUpstream::start(UpstreamOptions {
+        name: audience.into(),
+        verification: Some(verification),
+        ..UpstreamOptions::default()
+    })
+    .expect("the service starts")
+}
+
+fn at(service: &DevUpstream) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], service.port()))
 }
 
 impl Builder {
+    fn new(config: Value) -> Self {
+        Self { config, workers: 1, audience: "APP-backend".into(), services: Vec::new() }
+    }
+
     /// With these scopes besides `openid`.
     pub(crate) fn scope(mut self, scope: &[&str]) -> Self {
         self.config["client"]["scope"] = scope.into();
@@ -65,6 +108,18 @@ impl Builder {
     /// In front of a service that is not APP-backend.
     pub(crate) fn audience(mut self, audience: &str) -> Self {
         self.audience = audience.into();
+        self
+    }
+
+    /// Paths with this prefix go to another service, which is `audience`, on a route of that name; `access_token` is
+    /// what the rule for it says.
+    pub(crate) fn service(mut self, prefix: &str, audience: &str, access_token: Value) -> Self {
+        let rule = json!({"match": {"route_name": prefix}, "access_token": access_token});
+        match &mut self.config["rules"] {
+            Value::Array(rules) => rules.push(rule),
+            none => *none = json!([rule]),
+        }
+        self.services.push((prefix.into(), service(audience)));
         self
     }
 
@@ -82,28 +137,22 @@ impl Builder {
     /// Starts it, and waits until it has met Keycloak.
     pub(crate) fn start(mut self) -> Gate {
         self.config["access_token"] = json!({"audiences": [self.audience]});
+        // What it says to somebody that it does not know.
+        let unknown = if self.config["login"] == false { 401 } else { 302 };
         let keycloak = keycloak::shared();
-        let verification = Verification {
-            issuer: keycloak.issuer(),
-            jwks_uri: format!("{}/protocol/openid-connect/certs", keycloak.issuer()),
-            audience: self.audience,
-        };
-        let api = DevUpstream::start(UpstreamOptions {
-            name: "api".into(),
-            verification: Some(verification),
-            ..UpstreamOptions::default()
-        })
-        .expect("the API starts");
+        let api = service(&self.audience);
         let envoy = Envoy::new()
             .stamps()
             .wasm_config(self.config)
             .concurrency(self.workers)
-            .cluster("keycloak", keycloak.address())
-            .upstream(SocketAddr::from(([127, 0, 0, 1], api.port())))
-            .start();
-        wait::until("the gate to know Keycloak's keys", || {
-            (envoy.send(&Request::get("/").page_load()).status == 302).then_some(())
+            .cluster("keycloak", keycloak.address());
+        let envoy = self.services.iter().fold(envoy, |envoy, (prefix, service)| {
+            envoy.cluster(prefix, at(service)).route(prefix, prefix)
         });
-        Gate { envoy, api }
+        let envoy = envoy.upstream(at(&api)).start();
+        wait::until("the gate to know Keycloak's keys", || {
+            (envoy.send(&Request::get("/").page_load()).status == unknown).then_some(())
+        });
+        Gate { envoy, api, services: self.services }
     }
 }
