@@ -129,7 +129,6 @@ fn a_token_that_keycloak_has_exchanged_is_refused_at_gates_of_others() {
 }
 
 #[test]
-#[ignore = "the gate does not exchange tokens yet"]
 fn a_service_gets_a_token_for_itself_and_never_that_of_the_session() {
     let rule = exchanged_for("good-service");
     let gate = Gate::of(CLIENT).service("/good", "good-service", rule).start();
@@ -156,7 +155,6 @@ fn a_service_gets_a_token_for_itself_and_never_that_of_the_session() {
 }
 
 #[test]
-#[ignore = "the gate does not exchange tokens yet"]
 fn what_good_service_was_given_opens_nothing_at_the_api() {
     let rule = exchanged_for("good-service");
     let gate = Gate::of(CLIENT).service("/good", "good-service", rule).start();
@@ -166,7 +164,6 @@ fn what_good_service_was_given_opens_nothing_at_the_api() {
 }
 
 #[test]
-#[ignore = "the gate does not exchange tokens yet"]
 fn what_evil_service_was_given_opens_nothing_at_good_service() {
     let gate = Gate::of(CLIENT)
         .service("/good", "good-service", exchanged_for("good-service"))
