@@ -150,6 +150,9 @@ impl Config {
             rules::warn_of_idle_rules(rules, endpoints, to);
         }
 
+        if let (Some(rules), Some(client)) = (&rules, &client) {
+            rules::warn_of_public_exchange(rules, client, to);
+        }
         check_whole(&root, to);
         if let (Some(id_token), Some(Some(access_token))) = (&id_token, &access_token) {
             warn_of_shared_audience(id_token, access_token, to);

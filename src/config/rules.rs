@@ -1,5 +1,6 @@
 //! `rules`: which requests need whom. The first match wins.
 
+use super::client::{Client, ClientAuthentication};
 use super::endpoints::Endpoints;
 use super::needs::{self, Needs, Sources};
 use super::path;
@@ -211,6 +212,17 @@ fn methods(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
         methods.push(text.to_owned());
     }
     Some(methods)
+}
+
+/// Warns of tokens that a public client asks for: nobody knows who asks, so that providers give
+/// none (RFC 8693 section 5).
+pub(super) fn warn_of_public_exchange(rules: &[Rule], client: &Client, to: &mut Report<'_>) {
+    if matches!(client.authentication, ClientAuthentication::None)
+        && let Some(rule) = rules.iter().position(|rule| rule.needs.acquire.is_some())
+    {
+        let path = format!("rules[{rule}].access_token.acquire");
+        to.warn(&path, "most providers exchange no tokens for a client without a secret");
+    }
 }
 
 /// Warns of rules that never decide: the gate answers first, or an earlier rule does.

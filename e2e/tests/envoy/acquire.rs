@@ -1,6 +1,6 @@
 //! To each upstream its own token, in real Envoy: exchanged for the session's, and nothing else ever.
 
-use oidc_gate_dev::{DevUpstream, Endpoint, Fault, UpstreamOptions};
+use oidc_gate_dev::{Endpoint, Fault};
 use oidc_gate_e2e::browser::Browser;
 use oidc_gate_e2e::gate::Gate;
 use oidc_gate_e2e::http::{self, Protocol, Request};
@@ -10,10 +10,8 @@ use serde_json::json;
 use crate::seen::{logged_in, received};
 
 /// A gate in front of `good-service`, which gets tokens of its own, and of all else.
-fn two_services() -> (Gate, DevUpstream) {
-    let good = DevUpstream::start(UpstreamOptions::default()).expect("the upstream starts");
-    let address = ([127, 0, 0, 1], good.port()).into();
-    let gate = Gate::new().concurrency(2).route("/good", address, Protocol::H1).config(|config| {
+fn two_services() -> Gate {
+    let gate = Gate::new().concurrency(2).service("/good").config(|config| {
         config["rules"] = json!([{
             "match": { "route_name": "/good" },
             "access_token": {
@@ -30,7 +28,7 @@ fn two_services() -> (Gate, DevUpstream) {
         let all = json!(["APP-backend", "good-service", "evil-service"]);
         faults.access_claims.insert("aud".into(), all);
     });
-    (gate, good)
+    gate
 }
 
 fn token(headers: &[(String, String)]) -> &str {
@@ -40,7 +38,8 @@ fn token(headers: &[(String, String)]) -> &str {
 
 #[test]
 fn each_upstream_sees_its_own_token_and_nothing_else_of_the_session() {
-    let (gate, good) = two_services();
+    let gate = two_services();
+    let good = gate.service("/good");
     let mut browser = logged_in(&gate);
     assert_eq!(browser.open(&gate.url("/api/x")).answer.status, 200);
     let wide = token(&received(&gate, "/api/x")[0].headers).to_owned();
@@ -68,7 +67,8 @@ fn each_upstream_sees_its_own_token_and_nothing_else_of_the_session() {
 /// The theft of Keycloak's guide: a service keeps what it received, and plays it to another one.
 #[test]
 fn a_service_can_not_play_what_it_received_to_another() {
-    let (gate, good) = two_services();
+    let gate = two_services();
+    let good = gate.service("/good");
     let mut browser = logged_in(&gate);
     assert_eq!(browser.open(&gate.url("/good/x")).answer.status, 200);
     assert_eq!(browser.open(&gate.url("/api/x")).answer.status, 200);
@@ -99,7 +99,8 @@ fn a_service_can_not_play_what_it_received_to_another() {
 
 #[test]
 fn while_its_token_can_not_be_had_nothing_reaches_the_upstream() {
-    let (gate, good) = two_services();
+    let gate = two_services();
+    let good = gate.service("/good");
     let mut browser = logged_in(&gate);
     gate.provider.faults(|faults| faults.set(Endpoint::Exchange, Fault::status(503)));
     let answer = browser.fetch(&gate.url("/good/x"));

@@ -101,6 +101,23 @@ fn rules_that_ask_for_the_same_token_share_it() {
 }
 
 #[test]
+fn a_public_client_is_warned_that_it_may_get_no_token() {
+    let rule = json!({"access_token": {
+        "audiences": ["a"], "acquire": "token_exchange", "audience": "a"
+    }});
+    let public = json!({
+        "client": {"client_secret": null, "token_endpoint_auth_method": "none"},
+        "rules": [with_match(rule.clone())],
+    });
+    assert_eq!(
+        warnings(public),
+        "rules[0].access_token.acquire: most providers exchange no tokens for a client without a \
+         secret"
+    );
+    assert_eq!(warnings(json!({"rules": [with_match(rule)]})), "");
+}
+
+#[test]
 fn a_token_that_can_not_be_asked_for_is_refused() {
     let exchange = |more: Value| {
         let mut token = json!({"audiences": ["a"], "acquire": "token_exchange", "audience": "a"});
