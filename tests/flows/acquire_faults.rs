@@ -118,3 +118,21 @@ fn a_session_that_is_over_or_not_good_acquires_nothing() {
     assert!(to_provider(&answer), "{answer:?}");
     assert!(scene.provider.exchanges.is_empty());
 }
+
+#[test]
+fn a_session_that_was_refreshed_before_the_exchange_failed_is_kept() {
+    for fault in [Fault::Status(503), Fault::Body(400, br#"{"error":"access_denied"}"#.to_vec())] {
+        let (mut scene, mut browser) = scene();
+        scene.jump(310);
+        let stream = scene.arrive(&browser.fetch("GET", "/good"));
+        scene.deliver();
+        scene.provider.fail(Endpoint::Token, fault);
+        scene.settle();
+        let outcome = scene.outcome(stream).unwrap();
+        browser.take(outcome.set_cookies());
+        assert!(matches!(outcome.answer().status, 403 | 503));
+        scene.pass(70);
+        scene.get(&mut browser, "/api").upstream();
+        assert_eq!(scene.provider.thefts, 0);
+    }
+}
