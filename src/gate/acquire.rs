@@ -53,7 +53,7 @@ enum State {
     Calling(Timestamp),
     /// It answered with a key that is not known; newer keys were asked for.
     AwaitingKeys(Timestamp, Rc<Live>, TokenAnswer),
-    /// It came to nothing: it may be tried again.
+    /// It came to nothing, or to a token that is about to end: it may be tried again in a moment.
     Failed(Timestamp),
     /// The provider gives none.
     NotGiven(Timestamp, TokenError),
@@ -153,20 +153,16 @@ impl Worker {
         rule: usize,
     ) -> Result<Option<Rc<Acquired>>, Refusal> {
         let now = host.now();
-        let margin = self.config.session.as_ref().map(|session| session.refresh_margin);
         let Some((_, acquire)) = asked(&self.config, rule) else {
             return Err(Refusal::ProviderUnavailable);
         };
         let id = AskId { session: live.session.id, rule: acquire.like };
         let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
-        let had = booked.had.as_ref().map(|acquired| {
-            let (from, end) = (acquired.token.issued_at(), acquired.token.expires_at());
-            (freshness(from, end, margin.unwrap_or_default(), now), Rc::clone(acquired))
-        });
+        let (had, may_call) = (booked.had.clone(), booked.state.may_call(now));
+        let had = had.map(|acquired| (self.lasting(&acquired.token, now), acquired));
         if let Some((Freshness::Fresh, acquired)) = had {
             return Ok(Some(acquired));
         }
-        let may_call = booked.state.may_call(now);
         if may_call {
             self.ask(host, id, live);
         }
@@ -183,6 +179,11 @@ impl Worker {
             Some(State::Refused(_, refusal)) => Err(Refusal::SessionToken(refusal.clone())),
             Some(State::Idle | State::Failed(_)) | None => Err(Refusal::ProviderUnavailable),
         }
+    }
+
+    fn lasting(&self, token: &AccessToken, now: Timestamp) -> Freshness {
+        let margin = self.config.session.as_ref().map(|session| session.refresh_margin);
+        freshness(token.issued_at(), token.expires_at(), margin.unwrap_or_default(), now)
     }
 
     fn ask(&mut self, host: &mut dyn Host, id: AskId, live: &Rc<Live>) {
@@ -281,9 +282,11 @@ impl Worker {
                     Some(&live.session.id_token),
                     Some(&token),
                 );
+                let lasts = self.lasting(&token, now) == Freshness::Fresh;
                 if let Some(booked) = self.acquisitions.booked(id, now) {
                     booked.had = Some(Rc::new(Acquired { token, sent }));
-                    booked.state = State::Idle;
+                    // Else every request would ask, and whoever waits again and again.
+                    booked.state = if lasts { State::Idle } else { State::Failed(now) };
                 }
             }
             Err(refusal) if may_wait && refusal.unknown_kid() => {

@@ -136,3 +136,35 @@ fn a_session_that_was_refreshed_before_the_exchange_failed_is_kept() {
         assert_eq!(scene.provider.thefts, 0);
     }
 }
+
+#[test]
+fn a_token_that_is_about_to_end_when_it_comes_is_not_asked_for_by_every_request() {
+    let (mut scene, mut browser) = scene();
+    let now = scene.host.now.seconds();
+    // A provider that gives one token till it ends.
+    scene.provider.exchanged = json!({"iat": now - 280, "exp": now + 20});
+    for _ in 0..10 {
+        scene.get(&mut browser, "/good").upstream();
+    }
+    assert_eq!(scene.provider.exchanges.len(), 1);
+    scene.pass(2);
+    scene.get(&mut browser, "/good").upstream();
+    assert_eq!(scene.provider.exchanges.len(), 2);
+}
+
+#[test]
+fn a_token_that_has_ended_when_it_comes_is_not_asked_for_on_and_on() {
+    let (mut scene, browser) = scene();
+    let now = scene.host.now.seconds();
+    // Within the clock's skew.
+    scene.provider.exchanged = json!({"iat": now - 300, "exp": now - 1});
+    let streams: Vec<_> = (0..3).map(|_| scene.arrive(&browser.fetch("GET", "/good"))).collect();
+    for _ in 0..50 {
+        scene.deliver();
+    }
+    assert_eq!(scene.provider.exchanges.len(), 1);
+    for stream in streams {
+        let answer = scene.outcome(stream).unwrap().answer();
+        assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
+    }
+}
