@@ -83,12 +83,16 @@ impl Acquisitions {
         self.0.retain(|id, _| id.session != *session);
     }
 
-    /// Forgets what is of no more use, and gives up calls that are not answered in time.
+    /// Forgets what is of no more use, and gives up calls that are not answered in time. What was
+    /// booked by a clock that has been set back since counts from now.
     pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
         self.0.retain(|_, booked| {
             booked.used = booked.used.min(now);
-            if booked.state.since().is_some_and(|since| now.since(since.min(now)) > patience) {
-                booked.state = State::Failed(now);
+            if let Some(since) = booked.state.since() {
+                *since = (*since).min(now);
+                if now.since(*since) > patience {
+                    booked.state = State::Failed(now);
+                }
             }
             booked.state.under_way() || now.since(booked.used) <= UNUSED
         });
@@ -120,9 +124,9 @@ impl State {
         matches!(self, Self::Calling(_) | Self::AwaitingKeys(..))
     }
 
-    const fn since(&self) -> Option<Timestamp> {
+    const fn since(&mut self) -> Option<&mut Timestamp> {
         match self {
-            Self::Calling(since) | Self::AwaitingKeys(since, ..) => Some(*since),
+            Self::Calling(since) | Self::AwaitingKeys(since, ..) => Some(since),
             Self::Idle | Self::Failed(_) | Self::NotGiven(..) | Self::Refused(..) => None,
         }
     }

@@ -168,3 +168,19 @@ fn a_token_that_has_ended_when_it_comes_is_not_asked_for_on_and_on() {
         assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
     }
 }
+
+#[test]
+fn a_clock_that_is_set_back_holds_no_exchange_up() {
+    let (mut scene, mut browser) = scene();
+    scene.provider.fail(Endpoint::Token, Fault::Silence);
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    scene.settle();
+    scene.jump(-100);
+    scene.pass(13);
+    assert_eq!(scene.outcome(stream).unwrap().answer().status, 503);
+    scene.pass(2);
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    scene.settle();
+    scene.outcome(stream).expect("it is asked for again").upstream();
+    let _ = scene.get(&mut browser, "/good");
+}
