@@ -113,7 +113,7 @@ impl Acquisitions {
     }
 
     /// Those whose tokens wait for keys.
-    fn awaiting_keys(&self) -> Vec<AskId> {
+    pub(super) fn awaiting_keys(&self) -> Vec<AskId> {
         let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
         self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
     }

@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::acquire::scene;
+use super::browser::Request;
 use super::host::Endpoint;
 use super::provider::Fault;
-use super::steps::to_provider;
+use super::steps::{strangers_token, to_provider};
 
 #[test]
 fn a_provider_that_gives_no_token_is_quoted_and_asked_again_after_a_while() {
@@ -183,4 +184,20 @@ fn a_clock_that_is_set_back_holds_no_exchange_up() {
     scene.settle();
     scene.outcome(stream).expect("it is asked for again").upstream();
     let _ = scene.get(&mut browser, "/good");
+}
+
+#[test]
+fn a_token_waits_for_keys_that_were_asked_for_a_moment_too_early() {
+    let (mut scene, browser) = scene();
+    let stranger = strangers_token(&mut scene);
+    scene.send(&Request::new("GET", "/api").bearer(&stranger)).answer();
+    scene.provider.rotate_keys("k2");
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    for _ in 0..10 {
+        scene.settle();
+        scene.pass(1);
+    }
+    scene.settle();
+    assert!(!scene.outcome(stream).unwrap().upstream().token().is_empty());
+    assert_eq!(scene.provider.exchanges.len(), 1);
 }
