@@ -179,7 +179,7 @@ impl Worker {
                 self.wait(host, request, Waiting::Acquired(id))?;
                 Ok(None)
             }
-            Some(State::NotGiven(_, error)) => Err(Refusal::NotGiven(error.clone())),
+            Some(State::NotGiven(_, error)) => Err(not_given(error.clone())),
             Some(State::Refused(_, refusal)) => Err(Refusal::SessionToken(refusal.clone())),
             Some(State::Idle | State::Failed(_)) | None => Err(Refusal::ProviderUnavailable),
         }
@@ -324,6 +324,17 @@ impl Worker {
             token.judge_narrow(rules)?;
         }
         Ok(token)
+    }
+}
+
+/// What it means that an exchange is refused.
+fn not_given(error: TokenError) -> Refusal {
+    match error {
+        // `unauthorized_client` is another thing here: this client may not exchange.
+        TokenError::Refused { error, .. } if error == "invalid_client" => {
+            Refusal::ClientRefused { error }
+        }
+        error => Refusal::NotGiven(error),
     }
 }
 

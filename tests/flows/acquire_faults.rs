@@ -201,3 +201,21 @@ fn a_token_waits_for_keys_that_were_asked_for_a_moment_too_early() {
     assert!(!scene.outcome(stream).unwrap().upstream().token().is_empty());
     assert_eq!(scene.provider.exchanges.len(), 1);
 }
+
+#[test]
+fn what_the_provider_refuses_is_put_down_to_whom_it_is_about() {
+    let (mut scene, mut browser) = scene();
+    scene
+        .provider
+        .fail(Endpoint::Token, Fault::Body(400, br#"{"error":"invalid_scope"}"#.to_vec()));
+    let answer = scene.get(&mut browser, "/good").answer();
+    assert_eq!((answer.status, answer.code().as_str()), (403, "not_given"));
+    assert!(answer.body.contains("invalid_scope"));
+    assert!(!answer.body.contains("client.scope"), "that is the login's: {}", answer.body);
+    scene.pass(11);
+    // The gate itself, and so no user's fault.
+    let fault = Fault::Body(401, br#"{"error":"invalid_client"}"#.to_vec());
+    scene.provider.fail(Endpoint::Token, fault);
+    let answer = scene.get(&mut browser, "/good").answer();
+    assert_eq!((answer.status, answer.code().as_str()), (503, "client_refused"));
+}
