@@ -53,7 +53,7 @@ enum State {
     Calling(Timestamp),
     /// It answered with a key that is not known; newer keys were asked for.
     AwaitingKeys(Timestamp, Rc<Live>, TokenAnswer),
-    /// It came to nothing: it may be tried again.
+    /// It came to nothing, or to a token that is about to end: it may be tried again in a moment.
     Failed(Timestamp),
     /// The provider gives none.
     NotGiven(Timestamp, TokenError),
@@ -83,12 +83,16 @@ impl Acquisitions {
         self.0.retain(|id, _| id.session != *session);
     }
 
-    /// Forgets what is of no more use, and gives up calls that are not answered in time.
+    /// Forgets what is of no more use, and gives up calls that are not answered in time. What was
+    /// booked by a clock that has been set back since counts from now.
     pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
         self.0.retain(|_, booked| {
             booked.used = booked.used.min(now);
-            if booked.state.since().is_some_and(|since| now.since(since.min(now)) > patience) {
-                booked.state = State::Failed(now);
+            if let Some(since) = booked.state.since() {
+                *since = (*since).min(now);
+                if now.since(*since) > patience {
+                    booked.state = State::Failed(now);
+                }
             }
             booked.state.under_way() || now.since(booked.used) <= UNUSED
         });
@@ -109,7 +113,7 @@ impl Acquisitions {
     }
 
     /// Those whose tokens wait for keys.
-    fn awaiting_keys(&self) -> Vec<AskId> {
+    pub(super) fn awaiting_keys(&self) -> Vec<AskId> {
         let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
         self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
     }
@@ -120,9 +124,9 @@ impl State {
         matches!(self, Self::Calling(_) | Self::AwaitingKeys(..))
     }
 
-    const fn since(&self) -> Option<Timestamp> {
+    const fn since(&mut self) -> Option<&mut Timestamp> {
         match self {
-            Self::Calling(since) | Self::AwaitingKeys(since, ..) => Some(*since),
+            Self::Calling(since) | Self::AwaitingKeys(since, ..) => Some(since),
             Self::Idle | Self::Failed(_) | Self::NotGiven(..) | Self::Refused(..) => None,
         }
     }
@@ -153,20 +157,16 @@ impl Worker {
         rule: usize,
     ) -> Result<Option<Rc<Acquired>>, Refusal> {
         let now = host.now();
-        let margin = self.config.session.as_ref().map(|session| session.refresh_margin);
         let Some((_, acquire)) = asked(&self.config, rule) else {
             return Err(Refusal::ProviderUnavailable);
         };
         let id = AskId { session: live.session.id, rule: acquire.like };
         let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
-        let had = booked.had.as_ref().map(|acquired| {
-            let (from, end) = (acquired.token.issued_at(), acquired.token.expires_at());
-            (freshness(from, end, margin.unwrap_or_default(), now), Rc::clone(acquired))
-        });
+        let (had, may_call) = (booked.had.clone(), booked.state.may_call(now));
+        let had = had.map(|acquired| (self.lasting(&acquired.token, now), acquired));
         if let Some((Freshness::Fresh, acquired)) = had {
             return Ok(Some(acquired));
         }
-        let may_call = booked.state.may_call(now);
         if may_call {
             self.ask(host, id, live);
         }
@@ -179,10 +179,15 @@ impl Worker {
                 self.wait(host, request, Waiting::Acquired(id))?;
                 Ok(None)
             }
-            Some(State::NotGiven(_, error)) => Err(Refusal::NotGiven(error.clone())),
+            Some(State::NotGiven(_, error)) => Err(not_given(error.clone())),
             Some(State::Refused(_, refusal)) => Err(Refusal::SessionToken(refusal.clone())),
             Some(State::Idle | State::Failed(_)) | None => Err(Refusal::ProviderUnavailable),
         }
+    }
+
+    fn lasting(&self, token: &AccessToken, now: Timestamp) -> Freshness {
+        let margin = self.config.session.as_ref().map(|session| session.refresh_margin);
+        freshness(token.issued_at(), token.expires_at(), margin.unwrap_or_default(), now)
     }
 
     fn ask(&mut self, host: &mut dyn Host, id: AskId, live: &Rc<Live>) {
@@ -281,9 +286,11 @@ impl Worker {
                     Some(&live.session.id_token),
                     Some(&token),
                 );
+                let lasts = self.lasting(&token, now) == Freshness::Fresh;
                 if let Some(booked) = self.acquisitions.booked(id, now) {
                     booked.had = Some(Rc::new(Acquired { token, sent }));
-                    booked.state = State::Idle;
+                    // Else every request would ask, and whoever waits again and again.
+                    booked.state = if lasts { State::Idle } else { State::Failed(now) };
                 }
             }
             Err(refusal) if may_wait && refusal.unknown_kid() => {
@@ -317,6 +324,17 @@ impl Worker {
             token.judge_narrow(rules)?;
         }
         Ok(token)
+    }
+}
+
+/// What it means that an exchange is refused.
+fn not_given(error: TokenError) -> Refusal {
+    match error {
+        // `unauthorized_client` is another thing here: this client may not exchange.
+        TokenError::Refused { error, .. } if error == "invalid_client" => {
+            Refusal::ClientRefused { error }
+        }
+        error => Refusal::NotGiven(error),
     }
 }
 

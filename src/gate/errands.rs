@@ -138,7 +138,7 @@ impl Worker {
     /// takes over.
     pub(super) fn keep_awaiting_keys(&mut self, host: &mut dyn Host) {
         let waiting = self.turns_awaiting_keys();
-        if !waiting.is_empty() {
+        if !waiting.is_empty() || !self.acquisitions.awaiting_keys().is_empty() {
             self.provider.want_keys(host.now());
         }
         for id in waiting {

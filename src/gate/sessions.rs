@@ -123,9 +123,19 @@ impl Worker {
                 );
                 return self.unauthenticated(host, request, decision.unauthenticated);
             }
-            Err(Unfit::Token(refusal)) => return Err(Refusal::SessionToken(refusal).into()),
-            Err(Unfit::Otherwise(refusal)) => return Err((*refusal).into()),
-            Err(Unfit::Right(missing)) => return Err(Refusal::MissingRight(missing).into()),
+            Err(unfit) => {
+                let refusal = match unfit {
+                    Unfit::Token(refusal) => Refusal::SessionToken(refusal),
+                    Unfit::Otherwise(refusal) => *refusal,
+                    Unfit::Right(missing) => Refusal::MissingRight(missing),
+                };
+                // The session is good elsewhere, and its old refresh token is spent.
+                let cookies = match renewed {
+                    true => self.write_session(host, request, &live.session).unwrap_or_default(),
+                    false => Vec::new(),
+                };
+                return Err(Refused::new(refusal, cookies));
+            }
         };
         let cookies = if renewed {
             self.write_session(host, request, &live.session)?

@@ -157,7 +157,7 @@ fn advice(error: &str) -> &'static str {
             "; hint: compare client.client_id, client.client_secret and client.token_endpoint_auth_method with the client at the provider"
         }
         "invalid_scope" => {
-            "; hint: compare client.scope with the scopes of the client at the provider"
+            "; hint: compare the scope that was asked for with the scopes of the client at the provider"
         }
         _ => "",
     }

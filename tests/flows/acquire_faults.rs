@@ -3,9 +3,10 @@
 use serde_json::json;
 
 use super::acquire::scene;
+use super::browser::Request;
 use super::host::Endpoint;
 use super::provider::Fault;
-use super::steps::to_provider;
+use super::steps::{strangers_token, to_provider};
 
 #[test]
 fn a_provider_that_gives_no_token_is_quoted_and_asked_again_after_a_while() {
@@ -119,4 +120,104 @@ fn a_session_that_is_over_or_not_good_acquires_nothing() {
     let answer = scene.send(&browser.page("/good")).answer();
     assert!(to_provider(&answer), "{answer:?}");
     assert!(scene.provider.exchanges.is_empty());
+}
+
+#[test]
+fn a_session_that_was_refreshed_before_the_exchange_failed_is_kept() {
+    for fault in [Fault::Status(503), Fault::Body(400, br#"{"error":"access_denied"}"#.to_vec())] {
+        let (mut scene, mut browser) = scene();
+        scene.jump(310);
+        let stream = scene.arrive(&browser.fetch("GET", "/good"));
+        scene.deliver();
+        scene.provider.fail(Endpoint::Token, fault);
+        scene.settle();
+        let outcome = scene.outcome(stream).unwrap();
+        browser.take(outcome.set_cookies());
+        assert!(matches!(outcome.answer().status, 403 | 503));
+        scene.pass(70);
+        scene.get(&mut browser, "/api").upstream();
+        assert_eq!(scene.provider.thefts, 0);
+    }
+}
+
+#[test]
+fn a_token_that_is_about_to_end_when_it_comes_is_not_asked_for_by_every_request() {
+    let (mut scene, mut browser) = scene();
+    let now = scene.host.now.seconds();
+    // A provider that gives one token till it ends.
+    scene.provider.exchanged = json!({"iat": now - 280, "exp": now + 20});
+    for _ in 0..10 {
+        scene.get(&mut browser, "/good").upstream();
+    }
+    assert_eq!(scene.provider.exchanges.len(), 1);
+    scene.pass(2);
+    scene.get(&mut browser, "/good").upstream();
+    assert_eq!(scene.provider.exchanges.len(), 2);
+}
+
+#[test]
+fn a_token_that_has_ended_when_it_comes_is_not_asked_for_on_and_on() {
+    let (mut scene, browser) = scene();
+    let now = scene.host.now.seconds();
+    // Within the clock's skew.
+    scene.provider.exchanged = json!({"iat": now - 300, "exp": now - 1});
+    let streams: Vec<_> = (0..3).map(|_| scene.arrive(&browser.fetch("GET", "/good"))).collect();
+    for _ in 0..50 {
+        scene.deliver();
+    }
+    assert_eq!(scene.provider.exchanges.len(), 1);
+    for stream in streams {
+        let answer = scene.outcome(stream).unwrap().answer();
+        assert_eq!((answer.status, answer.code().as_str()), (503, "provider_unavailable"));
+    }
+}
+
+#[test]
+fn a_clock_that_is_set_back_holds_no_exchange_up() {
+    let (mut scene, mut browser) = scene();
+    scene.provider.fail(Endpoint::Token, Fault::Silence);
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    scene.settle();
+    scene.jump(-100);
+    scene.pass(13);
+    assert_eq!(scene.outcome(stream).unwrap().answer().status, 503);
+    scene.pass(2);
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    scene.settle();
+    scene.outcome(stream).expect("it is asked for again").upstream();
+    let _ = scene.get(&mut browser, "/good");
+}
+
+#[test]
+fn a_token_waits_for_keys_that_were_asked_for_a_moment_too_early() {
+    let (mut scene, browser) = scene();
+    let stranger = strangers_token(&mut scene);
+    scene.send(&Request::new("GET", "/api").bearer(&stranger)).answer();
+    scene.provider.rotate_keys("k2");
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    for _ in 0..10 {
+        scene.settle();
+        scene.pass(1);
+    }
+    scene.settle();
+    assert!(!scene.outcome(stream).unwrap().upstream().token().is_empty());
+    assert_eq!(scene.provider.exchanges.len(), 1);
+}
+
+#[test]
+fn what_the_provider_refuses_is_put_down_to_whom_it_is_about() {
+    let (mut scene, mut browser) = scene();
+    scene
+        .provider
+        .fail(Endpoint::Token, Fault::Body(400, br#"{"error":"invalid_scope"}"#.to_vec()));
+    let answer = scene.get(&mut browser, "/good").answer();
+    assert_eq!((answer.status, answer.code().as_str()), (403, "not_given"));
+    assert!(answer.body.contains("invalid_scope"));
+    assert!(!answer.body.contains("client.scope"), "that is the login's: {}", answer.body);
+    scene.pass(11);
+    // The gate itself, and so no user's fault.
+    let fault = Fault::Body(401, br#"{"error":"invalid_client"}"#.to_vec());
+    scene.provider.fail(Endpoint::Token, fault);
+    let answer = scene.get(&mut browser, "/good").answer();
+    assert_eq!((answer.status, answer.code().as_str()), (503, "client_refused"));
 }
