@@ -26,6 +26,8 @@ use super::worker::{Flight, Worker};
 
 /// Most tokens that are kept on a worker; the least used goes first, and can be had again.
 const TOKENS_LIMIT: usize = 2_048;
+/// Memory for them, in bytes; the provider decides how long a token is.
+const TOKENS_BYTES: usize = 16 * 1024 * 1024;
 /// How long the provider is not asked again for what it refused: somebody has to change
 /// something first.
 const REFUSED: Duration = Duration::from_secs(10);
@@ -126,10 +128,32 @@ impl Acquisitions {
         Some(booked)
     }
 
+    /// Makes room for the token that was just had for `kept`.
+    fn make_room(&mut self, kept: AskId) {
+        while self.0.iter().map(|(_, booked)| booked.size()).fold(0, usize::saturating_add)
+            > TOKENS_BYTES
+        {
+            let others = self.0.iter().filter(|(id, booked)| **id != kept && booked.had.is_some());
+            let idle = others.filter(|(_, booked)| !booked.state.under_way());
+            let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id);
+            if least.and_then(|id| self.0.remove(&id)).is_none() {
+                return;
+            }
+        }
+    }
+
     /// Those whose tokens wait for keys.
     pub(super) fn awaiting_keys(&self) -> Vec<AskId> {
         let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
         self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
+    }
+}
+
+impl Booked {
+    /// About how many bytes its token takes.
+    fn size(&self) -> usize {
+        let of = |had: &Rc<Acquired>| had.token.heap_size().saturating_add(had.sent.size());
+        self.had.as_ref().map_or(0, of)
     }
 }
 
@@ -310,6 +334,7 @@ impl Worker {
                     // Else every request would ask, and whoever waits again and again.
                     booked.state = if lasts { State::Idle } else { State::Failed(now) };
                 }
+                self.acquisitions.make_room(id);
             }
             Err(refusal) if may_wait && refusal.unknown_kid() => {
                 self.provider.want_keys(now);
