@@ -41,6 +41,8 @@ pub(super) struct Sources<'a> {
     pub(super) bearer: bool,
 }
 
+/// From here on (2^53) several whole numbers are one float.
+const WHOLE: f64 = 9_007_199_254_740_992.0;
 /// Most claims a rule asks for, and most values of one.
 const MOST: usize = 64;
 
@@ -164,6 +166,11 @@ fn read_values(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<Json>> {
     let mut values = Vec::new();
     for member in members {
         match member.value {
+            Json::Float(float) if float.abs() >= WHOLE => {
+                let what = format!("must be a number below 2^53, found {float}");
+                member.problem(what, Some("larger ones read alike: let the claim be a string"), to);
+                return None;
+            }
             Json::String(_) | Json::Integer(_) | Json::Float(_) | Json::Bool(_) => {
                 values.push(member.value.clone());
             }

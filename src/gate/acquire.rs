@@ -2,7 +2,8 @@
 //!
 //! The upstream of such a rule sees this token and no other: not while it is waited for, not when
 //! it is refused. It is judged like any access token, by the rule's audiences and scope, and kept
-//! on this worker; however many requests want it, one asks. A new one is asked for before it ends.
+//! on this worker; however many requests want it, one asks. A new one is asked for before it ends,
+//! and after a refresh of the session.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -19,11 +20,14 @@ use super::request::Request;
 use super::sent::Sent;
 use super::sessions::{Freshness, freshness};
 use super::shared::COOLDOWN;
+use super::turns::TurnId;
 use super::wait::Waiting;
 use super::worker::{Flight, Worker};
 
 /// Most tokens that are kept on a worker; the least used goes first, and can be had again.
 const TOKENS_LIMIT: usize = 2_048;
+/// Memory for them, in bytes; the provider decides how long a token is.
+const TOKENS_BYTES: usize = 16 * 1024 * 1024;
 /// How long the provider is not asked again for what it refused: somebody has to change
 /// something first.
 const REFUSED: Duration = Duration::from_secs(10);
@@ -42,6 +46,18 @@ pub(super) struct AskId {
 pub(super) struct Acquired {
     pub(super) token: AccessToken,
     pub(super) sent: Sent,
+    /// Beside the ID token of which state of the session `sent` was made.
+    turn: Option<TurnId>,
+    /// When the session's token was issued that it was had for.
+    subject: Option<Timestamp>,
+}
+
+impl Acquired {
+    fn new(token: AccessToken, live: &Live, subject: Option<Timestamp>, config: &Config) -> Self {
+        let id_token = Some(&live.session.id_token);
+        let sent = Sent::new(config, Some(token.raw()), id_token, Some(&token));
+        Self { token, sent, turn: live.turn, subject }
+    }
 }
 
 /// What is being done about a token.
@@ -112,10 +128,32 @@ impl Acquisitions {
         Some(booked)
     }
 
+    /// Makes room for the token that was just had for `kept`.
+    fn make_room(&mut self, kept: AskId) {
+        while self.0.iter().map(|(_, booked)| booked.size()).fold(0, usize::saturating_add)
+            > TOKENS_BYTES
+        {
+            let others = self.0.iter().filter(|(id, booked)| **id != kept && booked.had.is_some());
+            let idle = others.filter(|(_, booked)| !booked.state.under_way());
+            let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id);
+            if least.and_then(|id| self.0.remove(&id)).is_none() {
+                return;
+            }
+        }
+    }
+
     /// Those whose tokens wait for keys.
     pub(super) fn awaiting_keys(&self) -> Vec<AskId> {
         let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
         self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
+    }
+}
+
+impl Booked {
+    /// About how many bytes its token takes.
+    fn size(&self) -> usize {
+        let of = |had: &Rc<Acquired>| had.token.heap_size().saturating_add(had.sent.size());
+        self.had.as_ref().map_or(0, of)
     }
 }
 
@@ -162,8 +200,17 @@ impl Worker {
         };
         let id = AskId { session: live.session.id, rule: acquire.like };
         let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
+        if let Some(acquired) = booked.had.as_mut().filter(|acquired| acquired.turn != live.turn) {
+            let (token, subject) = (acquired.token.clone(), acquired.subject);
+            *acquired = Rc::new(Acquired::new(token, live, subject, &self.config));
+        }
         let (had, may_call) = (booked.had.clone(), booked.state.may_call(now));
-        let had = had.map(|acquired| (self.lasting(&acquired.token, now), acquired));
+        let had = had.map(|acquired| {
+            // Since a refresh the user may have other rights.
+            let refreshed = issued(live) > acquired.subject;
+            let least = if refreshed { Freshness::Due } else { Freshness::Fresh };
+            (self.lasting(&acquired.token, now).max(least), acquired)
+        });
         if let Some((Freshness::Fresh, acquired)) = had {
             return Ok(Some(acquired));
         }
@@ -280,18 +327,14 @@ impl Worker {
                     Level::Info,
                     "decision=token_acquired reason=\"by the rule's own audiences\"",
                 );
-                let sent = Sent::new(
-                    &self.config,
-                    Some(token.raw()),
-                    Some(&live.session.id_token),
-                    Some(&token),
-                );
                 let lasts = self.lasting(&token, now) == Freshness::Fresh;
+                let acquired = Acquired::new(token, &live, issued(&live), &self.config);
                 if let Some(booked) = self.acquisitions.booked(id, now) {
-                    booked.had = Some(Rc::new(Acquired { token, sent }));
+                    booked.had = Some(Rc::new(acquired));
                     // Else every request would ask, and whoever waits again and again.
                     booked.state = if lasts { State::Idle } else { State::Failed(now) };
                 }
+                self.acquisitions.make_room(id);
             }
             Err(refusal) if may_wait && refusal.unknown_kid() => {
                 self.provider.want_keys(now);
@@ -336,6 +379,11 @@ fn not_given(error: TokenError) -> Refusal {
         }
         error => Refusal::NotGiven(error),
     }
+}
+
+/// When the session's own token was issued.
+fn issued(live: &Live) -> Option<Timestamp> {
+    live.session.access_token.as_ref().and_then(AccessToken::issued_at)
 }
 
 /// What the rule says of the token that it wants.

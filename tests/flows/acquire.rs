@@ -204,3 +204,26 @@ fn who_waits_for_a_token_when_the_configuration_changes_is_decided_anew() {
     let answer = scene.outcome(stream).unwrap().answer();
     assert!(answer.body.contains("another"), "{}", answer.body);
 }
+
+#[test]
+fn after_a_refresh_of_the_session_what_goes_upstream_is_of_now() {
+    let mut rules = rules();
+    rules["rules"][0]["claims"] = json!({"realm_access.roles": ["reader"]});
+    let mut scene = Scene::with(rules);
+    scene.provider.access_token = json!({"realm_access": {"roles": ["reader"]}});
+    let mut browser = scene.log_in();
+    scene.provider.lifetime = 3_000;
+    assert_eq!(scene.get(&mut browser, "/good").upstream().all("x-mail"), ["alice@example.test"]);
+    scene.provider.lifetime = 300;
+    scene.provider.id_token = json!({"email": "alice@new.test"});
+    scene.provider.access_token = json!({"realm_access": {"roles": []}});
+    scene.jump(310);
+    let upstream = scene.get(&mut browser, "/good").upstream();
+    assert_eq!(upstream.all("x-mail"), ["alice@new.test"]);
+    // Nobody waited; and then the right is gone.
+    assert_eq!(scene.provider.exchanges.len(), 2);
+    for _ in 0..3 {
+        assert_eq!(scene.get(&mut browser, "/good").answer().code(), "missing_right");
+    }
+    assert_eq!(scene.provider.exchanges.len(), 2);
+}

@@ -2,10 +2,11 @@
 
 use serde_json::json;
 
-use super::acquire::scene;
+use super::acquire::{rules, scene};
 use super::browser::Request;
 use super::host::Endpoint;
-use super::provider::Fault;
+use super::provider::{Fault, noise};
+use super::scene::Scene;
 use super::steps::{strangers_token, to_provider};
 
 #[test]
@@ -220,4 +221,29 @@ fn what_the_provider_refuses_is_put_down_to_whom_it_is_about() {
     scene.provider.fail(Endpoint::Token, fault);
     let answer = scene.get(&mut browser, "/good").answer();
     assert_eq!((answer.status, answer.code().as_str()), (503, "client_refused"));
+}
+
+#[test]
+fn large_tokens_take_no_more_memory_than_small_ones() {
+    let (services, mut paths) = (150, Vec::new());
+    let members: Vec<_> = (0..services)
+        .map(|number| {
+            paths.push(format!("/service-{number}"));
+            let mut rule = rules()["rules"][0].clone();
+            rule["match"]["path_prefix"] = format!("/service-{number}").into();
+            rule["access_token"]["audiences"] = json!([format!("service-{number}")]);
+            rule["access_token"]["audience"] = format!("service-{number}").into();
+            rule
+        })
+        .collect();
+    let mut scene = Scene::with(json!({"rules": members}));
+    scene.provider.exchanged = json!({"groups": noise(40_000)});
+    let mut browser = scene.log_in();
+    for path in &paths {
+        scene.get(&mut browser, path).upstream();
+    }
+    scene.get(&mut browser, paths.last().unwrap()).upstream();
+    assert_eq!(scene.provider.exchanges.len(), services);
+    scene.get(&mut browser, &paths[0]).upstream();
+    assert_eq!(scene.provider.exchanges.len(), services + 1, "the least used has made room");
 }

@@ -98,3 +98,16 @@ fn what_is_missing_is_named_without_what_is_there() {
         format!("{begin}an array of 2 others")
     );
 }
+
+#[test]
+fn numbers_that_are_only_nearly_the_same_are_not() {
+    let claims = json!({
+        "tenant": 18_446_744_073_709_551_614_u64,
+        "other": 9_007_199_254_740_992.0,
+        "whole": 9_007_199_254_740_993_i64,
+    });
+    assert!(!has(claims.clone(), &["tenant"], json!([18_446_744_073_709_551_615_u64])));
+    assert!(!has(claims.clone(), &["other"], json!([9_007_199_254_740_993_i64])));
+    assert!(!has(claims.clone(), &["whole"], json!([9_007_199_254_740_992_i64])));
+    assert!(has(claims, &["whole"], json!([9_007_199_254_740_993_i64])));
+}
