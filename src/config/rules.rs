@@ -238,6 +238,11 @@ pub(super) fn warn_of_idle_rules(rules: &[Rule], endpoints: &Endpoints, to: &mut
         }
     }
     for (index, rule) in rules.iter().enumerate() {
+        if rule.leaves_head_out() && !rules.iter().any(|other| other.names_head_for(rule)) {
+            let what = "GET is among them and HEAD is not: servers answer it as they would GET, and \
+                another rule decides about it, or none";
+            to.warn(&format!("rules[{index}].match.methods"), what);
+        }
         let earlier = rules.iter().take(index).position(|earlier| earlier.covers(rule));
         if let Some(earlier) = earlier {
             let what = format!("never matches: rules[{earlier}] matches all of it before");
@@ -247,6 +252,22 @@ pub(super) fn warn_of_idle_rules(rules: &[Rule], endpoints: &Endpoints, to: &mut
 }
 
 impl Rule {
+    fn names(&self, method: &str) -> bool {
+        self.methods.as_ref().is_some_and(|methods| methods.iter().any(|name| name == method))
+    }
+
+    /// Whether it asks more of GET than of HEAD.
+    fn leaves_head_out(&self) -> bool {
+        let asks = self.access == Access::Deny || self.needs != Needs::default();
+        asks && self.names("GET") && !self.names("HEAD")
+    }
+
+    /// Whether this rule says what HEAD needs, where `other` is for GET.
+    fn names_head_for(&self, other: &Self) -> bool {
+        let head = || Self { methods: Some(vec!["HEAD".to_owned()]), ..other.clone() };
+        self.names("HEAD") && self.covers(&head())
+    }
+
     /// Whether this rule matches every request that `other` matches.
     fn covers(&self, other: &Self) -> bool {
         let paths = match (&self.path, &other.path) {

@@ -172,3 +172,24 @@ fn a_rule_over_the_gates_own_endpoints_is_warned_of() {
     assert_eq!(warned(json!({"path_prefix": "/"})), "");
     assert_eq!(warned(json!({"path": "/oauth2/callbackstuff"})), "");
 }
+
+#[test]
+fn a_rule_that_asks_more_of_get_than_of_head_is_warned_of() {
+    let rule = |methods: Value, more: Value| {
+        let mut rule = json!({"match": {"path_prefix": "/admin", "methods": methods}});
+        rule.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        rule
+    };
+    let warned = |rules: Value| warnings(json!({"rules": rules}));
+    let rights = json!({"claims": {"roles": ["admin"]}});
+    let warning = "rules[0].match.methods: GET is among them and HEAD is not: servers answer it as \
+        they would GET, and another rule decides about it, or none";
+    for more in [&rights, &json!({"access": "deny"})] {
+        assert_eq!(warned(json!([rule(json!(["GET", "POST"]), more.clone())])), warning);
+        assert_eq!(warned(json!([rule(json!(["GET", "HEAD"]), more.clone())])), "");
+        assert_eq!(warned(json!([rule(json!(["POST"]), more.clone())])), "");
+        let head = rule(json!(["HEAD"]), json!({}));
+        assert_eq!(warned(json!([rule(json!(["GET"]), more.clone()), head])), "");
+    }
+    assert_eq!(warned(json!([rule(json!(["GET"]), json!({"access": "public"}))])), "");
+}
