@@ -13,6 +13,7 @@ use super::identity::Live;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::Freshness;
+use super::shared::COOLDOWN;
 use super::turns::{Errand, Turn};
 use super::wait::Waiting;
 use super::worker::Worker;
@@ -62,6 +63,11 @@ impl Worker {
             let Some(id) = newest.turn.filter(|_| freshness != Freshness::Fresh) else { break };
             self.turns.sweep(host.now(), self.patience());
             let begins = self.turns.get(&id).is_none();
+            // A provider may give one token till it ends: what came a moment ago has to do.
+            let seen = newest.session.seen;
+            if begins && host.now() >= seen && host.now().since(seen) <= COOLDOWN {
+                break;
+            }
             if begins && let Some(call) = self.refresh_call(&newest) {
                 self.take_turn(host, id, Errand::Refresh(Rc::clone(&newest)), &call);
             }

@@ -21,8 +21,8 @@ impl Refusal {
                 `extra_audiences: allow` for this rule, if the service may use the token elsewhere."
                 .to_owned(),
             (Check::Scope { missing, .. }, _) => format!(
-                "Ask for the scope {} at login (`client.scope`); in Keycloak, add it to the \
-                 client as a client scope.",
+                "Ask for the scope {} at login (`client.scope`), or where a rule acquires the token, \
+                 in its `scope`; in Keycloak, add it to the client as a client scope.",
                 list(missing)
             ),
             (check, Kind::AccessToken) => access_token(check).to_owned(),

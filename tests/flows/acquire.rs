@@ -141,6 +141,9 @@ fn a_token_for_somebody_else_is_refused_by_the_rules_own_audiences() {
             "{changes}"
         );
         assert!(answer.header("location").is_none(), "a new login would change nothing");
+        if changes.get("scope").is_some() {
+            assert!(answer.body.contains("in its `scope`"), "{}", answer.body);
+        }
         scene.pass(11);
     }
     assert_eq!(scene.provider.exchanges.len(), 5);

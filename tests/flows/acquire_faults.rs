@@ -247,3 +247,29 @@ fn large_tokens_take_no_more_memory_than_small_ones() {
     scene.get(&mut browser, &paths[0]).upstream();
     assert_eq!(scene.provider.exchanges.len(), services + 1, "the least used has made room");
 }
+
+#[test]
+fn a_token_that_is_kept_serves_no_session_that_is_over_and_no_other_configuration() {
+    let (mut scene, mut browser) = scene();
+    scene.provider.lifetime = 3_000;
+    scene.get(&mut browser, "/good").upstream();
+    // The token that was acquired is good for long; the session is not.
+    scene.provider.end_logins();
+    scene.jump(310);
+    let answer = scene.get(&mut browser, "/good").answer();
+    assert_eq!(answer.status, 401);
+    scene.provider.lifetime = 300;
+    let mut next = scene.log_in();
+    scene.provider.lifetime = 3_000;
+    let kept = scene.get(&mut next, "/good").upstream().token().to_owned();
+    // Another configuration, by which neither session nor token is right.
+    let mut other = rules();
+    other["access_token"] = json!({"audiences": ["elsewhere"]});
+    scene.reconfigure(other);
+    assert_eq!(scene.get(&mut next, "/good").answer().code(), "session_token_refused");
+    let mut other = rules();
+    other["rules"][0]["access_token"]["audiences"] = json!(["another"]);
+    scene.reconfigure(other);
+    assert_eq!(scene.get(&mut next, "/good").answer().code(), "session_token_refused");
+    assert!(scene.upstreams.last().unwrap().token() == kept);
+}

@@ -249,3 +249,18 @@ fn too_many_waiters_turn_nobody_away_whose_token_is_valid() {
         assert_eq!(scene.provider.thefts, 0);
     }
 }
+
+#[test]
+fn tokens_that_are_about_to_end_when_they_come_are_not_refreshed_by_every_request() {
+    let (mut scene, mut browser) = left(-10);
+    // A provider that gives one token till it ends.
+    let now = scene.host.now.seconds();
+    scene.provider.access_token = json!({"iat": now - 280, "exp": now + 20});
+    for _ in 0..5 {
+        scene.get(&mut browser, "/api").upstream();
+    }
+    assert_eq!((scene.token_calls(), scene.provider.thefts), (2, 0));
+    scene.pass(2);
+    scene.get(&mut browser, "/api").upstream();
+    assert_eq!((scene.token_calls(), scene.provider.thefts), (3, 0));
+}
