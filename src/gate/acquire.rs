@@ -321,7 +321,7 @@ impl Worker {
                 return self.set_state(id, state);
             }
         };
-        match self.verify_acquired(host, id, &answer) {
+        match self.verify_acquired(host, id, &live, &answer) {
             Ok(token) => {
                 host.log(
                     Level::Info,
@@ -356,6 +356,7 @@ impl Worker {
         &self,
         host: &dyn Host,
         id: AskId,
+        live: &Live,
         answer: &TokenAnswer,
     ) -> Result<AccessToken, TokenRefusal> {
         let (rules, acquire) =
@@ -363,6 +364,9 @@ impl Worker {
         let raw = answer.access_token.as_ref().ok_or(TokenRefusal::missing(Kind::AccessToken))?;
         let keys = self.provider.keys().ok_or(TokenRefusal::no_keys(Kind::AccessToken))?;
         let token = AccessToken::verify(raw, rules, keys, host.signatures(), host.now())?;
+        if let Some(subject) = &live.session.access_token {
+            token.judge_subject(subject)?;
+        }
         if !acquire.extra_audiences {
             token.judge_narrow(rules)?;
         }

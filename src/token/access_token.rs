@@ -65,6 +65,20 @@ impl AccessToken {
         self.is_good_for(rules, now).map_err(refused)
     }
 
+    /// Whether the token speaks for the same user as the one that it was exchanged for: a provider
+    /// that mixes its users up must not make one of them act as another.
+    ///
+    /// # Errors
+    /// [`Check::ClaimInvalid`].
+    pub fn judge_subject(&self, exchanged: &Self) -> Result<(), Refusal> {
+        if self.subject() == exchanged.subject() {
+            return Ok(());
+        }
+        let expected = "that of the token it was exchanged for";
+        let found = "another user's".to_owned();
+        Err(refused(Check::ClaimInvalid { claim: "sub", expected, found }))
+    }
+
     /// Whether the token is for nobody else than `rules` name: a token that is for one service can
     /// not be played by it to another.
     ///

@@ -132,6 +132,7 @@ fn a_token_for_somebody_else_is_refused_by_the_rules_own_audiences() {
         json!({"scope": "openid"}),
         json!({"iss": "https://evil.example"}),
         json!({"typ": "ID"}),
+        json!({"sub": "mallory"}),
     ] {
         scene.provider.exchanged = changes.clone();
         let answer = scene.get(&mut browser, "/good").answer();
@@ -146,7 +147,7 @@ fn a_token_for_somebody_else_is_refused_by_the_rules_own_audiences() {
         }
         scene.pass(11);
     }
-    assert_eq!(scene.provider.exchanges.len(), 5);
+    assert_eq!(scene.provider.exchanges.len(), 6);
     scene.provider.exchanged = json!({});
     scene.get(&mut browser, "/good").upstream();
 }

@@ -41,17 +41,15 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
         config["client"]["userinfo"] = true.into();
         config["access_token"]["format"] = "opaque".into();
         config["rules"] = json!([
-            { "match": { "path": "/a" }, "claims": { "role": ["x"] } },
-            { "match": { "route_name": "a" } },
+            {
+                "match": { "path": "/a" },
+                "access_token": { "audiences": ["a"], "acquire": "authorization_code" },
+            },
         ]);
     });
-    for path in [
-        "client.dpop",
-        "client.userinfo",
-        "access_token.format",
-        "rules[0].claims",
-        "rules[1].match.route_name",
-    ] {
+    for path in
+        ["client.dpop", "client.userinfo", "access_token.format", "rules[0].access_token.acquire"]
+    {
         assert!(
             log.contains(&format!("{path}: not supported yet")),
             "{path} was expected in:\n{log}"
