@@ -37,6 +37,7 @@ keycloak: wasm envoy ## the same flows with a real Keycloak (needs Java 17 or ne
 		$(CARGO) test --package oidc-gate-e2e --features keycloak --test keycloak -- --test-threads 6
 
 browser: wasm envoy ## the same flows in a real Chromium (Debian's chromium package)
+	@$(CARGO) build --package oidc-gate-dev
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --features browser --test browser
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter

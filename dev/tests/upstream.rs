@@ -51,7 +51,7 @@ fn an_api_answers_its_own_tokens_only() {
     };
     let start = |audience: &str| {
         let verification = Some(verification(audience));
-        let options = UpstreamOptions { port: 0, name: "api".into(), verification };
+        let options = UpstreamOptions { name: "api".into(), verification, ..Default::default() };
         DevUpstream::start(options).expect("a free port")
     };
     let (api, reports) = (start("APP-backend"), start("APP-reports"));
@@ -91,4 +91,24 @@ fn an_api_answers_its_own_tokens_only() {
     let answer = send(api.port(), "GET", "/", &[("accept", "text/html")], "").expect("an answer");
     assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
     assert!(answer.body.contains("<h1>Sign in first</h1>"));
+}
+
+#[test]
+fn a_thief_plays_what_it_received_and_tells_what_came_of_it() {
+    let prey = DevUpstream::start(UpstreamOptions::default()).expect("a free port");
+    let target = format!("http://127.0.0.1:{}/orders?status=418", prey.port());
+    let options = UpstreamOptions { plays_to: Some(target), ..Default::default() };
+    let thief = DevUpstream::start(options).expect("a free port");
+    let ask = |path: &str, headers: &[(&str, &str)]| {
+        send(thief.port(), "GET", path, headers, "").expect("an answer")
+    };
+    let answer = ask("/evil/theft", &[("authorization", "Bearer stolen"), ("cookie", "a=b")]);
+    assert_eq!((answer.status, &answer.json()["status"]), (200, &json!(418)));
+    let seen = prey.requests().pop().expect("it was tried");
+    assert_eq!((seen.bearer(), seen.header("cookie")), (Some("stolen"), None));
+    assert_eq!(ask("/evil/theft", &[]).status, 400);
+    assert_eq!(ask("/evil/hello", &[("authorization", "Bearer stolen")]).status, 200);
+    assert_eq!(prey.requests().len(), 1, "it was asked once");
+    prey.stop_listening().expect("it stops");
+    assert_eq!(ask("/evil/theft", &[("authorization", "Bearer stolen")]).status, 502);
 }

@@ -1,6 +1,8 @@
 //! A real Chromium at the gate. The provider is on another site (`127.0.0.1`) than the gate (`localhost`), so what the
 //! browser thinks of cookies, sites and `fetch()` is put to the test as in earnest.
 
+#[path = "browser/demo.rs"]
+mod demo;
 #[path = "browser/streams.rs"]
 mod streams;
 

@@ -2,19 +2,11 @@
 
 use std::io;
 use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::{BodyExt as _, Empty, Limited};
-use hyper_util::rt::TokioIo;
 use jsonwebtoken::jwk::Jwk;
 use serde_json::Value;
-use tokio::net::TcpStream;
 
-/// How long the provider may take to answer.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// More than this is no key set.
-const LIMIT: usize = 256 * 1024;
+use super::fetch;
 
 /// The keys that were last seen.
 pub(super) struct Keys {
@@ -35,8 +27,11 @@ impl Keys {
         if let Some(key) = self.known(kid) {
             return Ok(Some(key));
         }
-        let body = tokio::time::timeout(PATIENCE, get(&self.uri)).await??;
-        let set: Value = serde_json::from_slice(&body)?;
+        let answer = fetch::get(&self.uri, &[]).await?;
+        if answer.status() != 200 {
+            return Err(io::Error::other(format!("{} answered {}", self.uri, answer.status())));
+        }
+        let set: Value = serde_json::from_slice(answer.body())?;
         let keys = set
             .get("keys")
             .and_then(Value::as_array)
@@ -51,26 +46,4 @@ impl Keys {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.iter().find(|key| key.common.key_id.as_deref() == Some(kid)).cloned()
     }
-}
-
-async fn get(uri: &str) -> io::Result<Bytes> {
-    let rest =
-        uri.strip_prefix("http://").ok_or_else(|| io::Error::other("not an http:// address"))?;
-    let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
-    let stream = TcpStream::connect(authority).await?;
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(io::Error::other)?;
-    let connection = tokio::spawn(connection);
-    let request = hyper::Request::get(format!("/{path}"))
-        .header("host", authority)
-        .body(Empty::<Bytes>::new())
-        .map_err(io::Error::other)?;
-    let answer = sender.send_request(request).await.map_err(io::Error::other)?;
-    if answer.status() != 200 {
-        return Err(io::Error::other(format!("{uri} answered {}", answer.status())));
-    }
-    let body = Limited::new(answer.into_body(), LIMIT).collect().await;
-    connection.abort();
-    body.map(http_body_util::Collected::to_bytes).map_err(io::Error::other)
 }

@@ -5,7 +5,9 @@
 
 mod api;
 mod echo;
+mod fetch;
 mod keys;
+mod thief;
 
 use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,6 +28,9 @@ pub struct UpstreamOptions {
     pub name: String,
     /// `Some`: only requests with a right bearer token are answered.
     pub verification: Option<Verification>,
+    /// `Some`: a thief. Asked for a path that ends in `/theft`, it plays the bearer token that it received to this
+    /// `http://` address, and tells what came of it.
+    pub plays_to: Option<String>,
 }
 
 /// What an API expects of a bearer token.
@@ -96,6 +101,7 @@ pub struct DevUpstream {
 struct Service {
     name: String,
     api: Option<Api>,
+    plays_to: Option<String>,
     received: Mutex<Vec<Received>>,
 }
 
@@ -104,9 +110,9 @@ impl DevUpstream {
     ///
     /// Errors: the port is taken, or there is no thread to be had.
     pub fn start(options: UpstreamOptions) -> io::Result<Self> {
-        let UpstreamOptions { port, name, verification } = options;
+        let UpstreamOptions { port, name, verification, plays_to } = options;
         let api = verification.map(|rules| Api::new(name.clone(), rules));
-        let service = Arc::new(Service { name, api, received: Mutex::default() });
+        let service = Arc::new(Service { name, api, plays_to, received: Mutex::default() });
         let server = Server::start(port, |_| Arc::clone(&service))?;
         Ok(Self { service, server })
     }
@@ -172,6 +178,9 @@ impl Handler for Service {
     async fn handle(self: Arc<Self>, request: Request) -> Reply {
         let received = Received::of(&request);
         self.received().push(received.clone());
+        if let Some(target) = self.plays_to.as_ref().filter(|_| thief::is_asked(&request)) {
+            return thief::play(target, &received).await;
+        }
         match &self.api {
             Some(api) => api.answer(&received).await,
             None => echo::answer(&self.name, &request, &received),

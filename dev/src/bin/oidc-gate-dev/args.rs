@@ -7,7 +7,7 @@ pub(crate) const HELP: &str = "\
 oidc-gate-dev run        provider, demo page, its services, and Envoy with the gate before them
   --envoy PATH           the Envoy to start; else $ENVOY, else .tools/envoy/envoy, else the one in $PATH
   --config PATH          the Envoy configuration (envoy.yaml); the ports of its clusters keycloak, page, api and
-                         reports and its issuer are replaced by those of this run
+                         reports and its issuer are replaced by those of this run, and /good and /evil are added
   --port N               where the gate listens; else $GATE_PORT, else what the configuration says
   --provider-port N, --page-port N, --api-port N, --reports-port N
                          else free ones

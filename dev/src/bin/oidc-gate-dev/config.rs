@@ -1,11 +1,13 @@
 //! `envoy.yaml`, the file that users copy, with the ports of this run.
 //!
 //! It is read as a tree, changed in the few places that a run decides, and written as JSON, which Envoy reads too. All
-//! else stays as it stands in the file: what is tried out is what is copied.
+//! else stays as it stands in the file: what is tried out is what is copied. Services are added, see [`crate::added`].
 
 use std::path::PathBuf;
 
 use serde_json::Value;
+
+use crate::added::Service;
 
 /// What a run decides.
 pub(crate) struct Run<'a> {
@@ -13,6 +15,8 @@ pub(crate) struct Run<'a> {
     pub(crate) clusters: &'a [(&'a str, u16)],
     /// The issuer, as it stands in `iss`.
     pub(crate) issuer: &'a str,
+    /// What stands behind the gate besides.
+    pub(crate) added: &'a [Service],
     /// Where the gate listens, if not where the file says.
     pub(crate) gate_port: Option<u16>,
 }
@@ -72,15 +76,22 @@ impl Config {
                 return Err(format!("its cluster `{name}` has no `port_value`"));
             }
         }
-        match set_issuer(&mut self.tree, run.issuer) {
+        for service in run.added {
+            service.add_way(&mut self.tree["static_resources"])?;
+        }
+        let gates = each_gate(&mut self.tree, &mut |config| {
+            config["provider"]["issuer"] = run.issuer.into();
+            run.added.iter().for_each(|service| service.add_rule(config));
+        });
+        match gates {
             0 => Err("it has no gate: no text in it is JSON with `provider.issuer`".into()),
             _ => Ok(self.tree.to_string()),
         }
     }
 }
 
-/// Sets `provider.issuer` in every configuration of a gate, which is JSON within the YAML. The answer: how many.
-fn set_issuer(tree: &mut Value, issuer: &str) -> usize {
+/// Calls `change` with every configuration of a gate, which is JSON within the YAML. The answer: how many.
+fn each_gate(tree: &mut Value, change: &mut impl FnMut(&mut Value)) -> usize {
     let mut found = 0;
     each(tree, &mut |_, value| {
         let Some(mut config) =
@@ -88,8 +99,8 @@ fn set_issuer(tree: &mut Value, issuer: &str) -> usize {
         else {
             return;
         };
-        if let Some(place) = config.pointer_mut("/provider/issuer") {
-            *place = issuer.into();
+        if config.pointer("/provider/issuer").is_some() {
+            change(&mut config);
             *value = config.to_string().into();
             found += 1;
         }
@@ -130,8 +141,18 @@ mod tests {
     /// The file that users copy: this test fails when `make run` could not use it.
     const ENVOY_YAML: &str = include_str!("../../../../envoy.yaml");
 
+    const ADDED: [Service; 2] = [
+        Service { path: "/good", audience: "good-service", port: 6 },
+        Service { path: "/evil", audience: "evil-service", port: 7 },
+    ];
+
     fn run<'a>(clusters: &'a [(&'a str, u16)]) -> Run<'a> {
-        Run { clusters, issuer: "http://127.0.0.1:5/realms/acme", gate_port: Some(9) }
+        Run {
+            clusters,
+            issuer: "http://127.0.0.1:5/realms/acme",
+            added: &ADDED,
+            gate_port: Some(9),
+        }
     }
 
     #[test]
@@ -147,7 +168,14 @@ mod tests {
             let cluster = all.iter().find(|cluster| cluster["name"] == name).expect("the cluster");
             assert!(cluster.to_string().contains(&format!("\"port_value\":{port}}}")), "{cluster}");
         }
-        assert!(text.contains("http://127.0.0.1:5/realms/acme"));
+        let mut gates = Vec::new();
+        each_gate(&mut tree.clone(), &mut |config| gates.push(config.clone()));
+        let [gate] = gates.as_slice() else { panic!("one gate: {gates:?}") };
+        assert_eq!(gate["provider"]["issuer"], "http://127.0.0.1:5/realms/acme");
+        for (rule, service) in [(1, ADDED[0]), (0, ADDED[1])] {
+            assert_eq!(gate["rules"][rule]["match"]["path_prefix"], service.path);
+            assert_eq!(gate["rules"][rule]["access_token"]["audience"], service.audience);
+        }
         assert!(!text.contains("10000") && !text.contains("8180"), "{text}");
     }
 
@@ -158,5 +186,9 @@ mod tests {
         let config = Config::read(ENVOY_YAML).expect("it is readable");
         let problem = config.of_run(&run(&[("orders", 1)])).expect_err("no such cluster");
         assert!(problem.contains("`orders`"), "{problem}");
+        let twice = ENVOY_YAML.replace("name: reports", "name: good-service");
+        let config = Config::read(&twice).expect("it is readable");
+        let problem = config.of_run(&run(&[])).expect_err("a name for two clusters");
+        assert!(problem.contains("`good-service`"), "{problem}");
     }
 }

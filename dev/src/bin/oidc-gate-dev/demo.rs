@@ -12,6 +12,7 @@ use rsa::rand_core::{OsRng, RngCore as _};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::added::Service;
 use crate::args::Run;
 use crate::envoy::Envoy;
 use crate::signals::End;
@@ -26,6 +27,8 @@ struct Servers {
     page: DemoPage,
     api: DevUpstream,
     reports: DevUpstream,
+    good: DevUpstream,
+    evil: DevUpstream,
 }
 
 /// Runs the demo until it is told to end.
@@ -49,15 +52,23 @@ pub(crate) async fn run(args: &Run) -> Result<(), String> {
     checks::free(port)?;
 
     let (client_secret, session_key) = (secret("CLIENT_SECRET"), secret("SESSION_KEY"));
-    let servers = Servers::start(args, &client_secret)?;
-    let clusters = servers.clusters();
+    let servers = Servers::start(args, port, &client_secret)?;
+    let (clusters, added) = (servers.clusters(), servers.added());
     let issuer = servers.provider.issuer();
-    let json = config
-        .of_run(&config::Run { clusters: &clusters, issuer: &issuer, gate_port: args.gate_port })
-        .map_err(in_file)?;
+    let run = config::Run {
+        clusters: &clusters,
+        issuer: &issuer,
+        added: &added,
+        gate_port: args.gate_port,
+    };
+    let json = config.of_run(&run).map_err(in_file)?;
     let written = Written::new(port, &json)?;
 
-    println!("envoy    {} with {}, on the ports above", envoy.display(), file.display());
+    println!(
+        "envoy    {} with {}, on the ports above; /good and /evil are added",
+        envoy.display(),
+        file.display()
+    );
     let secrets =
         [("CLIENT_SECRET", client_secret.as_str()), ("SESSION_KEY", session_key.as_str())];
     let mut envoy = Envoy::start(&envoy, &written.path, &secrets)?;
@@ -92,7 +103,7 @@ pub(crate) async fn provider_alone(port: u16) -> Result<(), String> {
 }
 
 impl Servers {
-    fn start(args: &Run, client_secret: &str) -> Result<Self, String> {
+    fn start(args: &Run, gate_port: u16, client_secret: &str) -> Result<Self, String> {
         let options = ProviderOptions {
             port: args.provider_port,
             client_secret: client_secret.to_owned(),
@@ -102,24 +113,13 @@ impl Servers {
         println!("provider {}", provider.issuer());
         let page = started("page", args.page_port, DemoPage::start(args.page_port))?;
         println!("page     http://127.0.0.1:{}, behind the gate at /", page.port());
-        let service = |name: &str, port: u16, audience: &str| {
-            let verification = Verification {
-                issuer: provider.issuer(),
-                jwks_uri: format!("{}/protocol/openid-connect/certs", provider.issuer()),
-                audience: audience.to_owned(),
-            };
-            let options =
-                UpstreamOptions { port, name: name.to_owned(), verification: Some(verification) };
-            let service = started(name, port, DevUpstream::start(options))?;
-            println!(
-                "{name:<8} http://127.0.0.1:{}, behind the gate at /{name}: takes tokens for {audience}",
-                service.port()
-            );
-            Ok::<_, String>(service)
-        };
-        let api = service("api", args.api_port, "APP-backend")?;
-        let reports = service("reports", args.reports_port, "APP-reports")?;
-        Ok(Self { provider, page, api, reports })
+        // The thief goes through the gate, as anybody would who has a token.
+        let prey = format!("http://127.0.0.1:{gate_port}/good/hello");
+        let api = service(&provider, "api", args.api_port, "APP-backend", None)?;
+        let reports = service(&provider, "reports", args.reports_port, "APP-reports", None)?;
+        let good = service(&provider, "good", 0, "good-service", None)?;
+        let evil = service(&provider, "evil", 0, "evil-service", Some(prey))?;
+        Ok(Self { provider, page, api, reports, good, evil })
     }
 
     fn clusters(&self) -> [(&'static str, u16); 4] {
@@ -130,6 +130,37 @@ impl Servers {
             ("reports", self.reports.port()),
         ]
     }
+
+    /// What does not stand in the file.
+    fn added(&self) -> [Service; 2] {
+        [
+            Service { path: "/good", audience: "good-service", port: self.good.port() },
+            Service { path: "/evil", audience: "evil-service", port: self.evil.port() },
+        ]
+    }
+}
+
+/// Starts a service that verifies tokens itself; with `plays_to` it is a thief.
+fn service(
+    provider: &DevProvider,
+    name: &str,
+    port: u16,
+    audience: &str,
+    plays_to: Option<String>,
+) -> Result<DevUpstream, String> {
+    let verification = Verification {
+        issuer: provider.issuer(),
+        jwks_uri: format!("{}/protocol/openid-connect/certs", provider.issuer()),
+        audience: audience.to_owned(),
+    };
+    let options =
+        UpstreamOptions { port, name: name.to_owned(), verification: Some(verification), plays_to };
+    let service = started(name, port, DevUpstream::start(options))?;
+    println!(
+        "{name:<8} http://127.0.0.1:{}, behind the gate at /{name}: takes tokens for {audience}",
+        service.port()
+    );
+    Ok(service)
 }
 
 fn started<T>(what: &str, port: u16, result: std::io::Result<T>) -> Result<T, String> {

@@ -1,6 +1,7 @@
 //! `oidc-gate-dev`: what `make run` starts. The provider, the demo's page and services, and Envoy with the gate before them.
 //!
 //! ```text
+//! added     the services that a run adds to envoy.yaml
 //! args      the command line
 //! checks    what must be there before anything is started, and what to do where it is not
 //! config    envoy.yaml, with the ports of this run
@@ -10,6 +11,7 @@
 //! signals   Ctrl-C and its like
 //! ```
 
+mod added;
 mod args;
 mod checks;
 mod config;
