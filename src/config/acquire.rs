@@ -61,6 +61,8 @@ pub(super) fn read(
         node.problem("is of no use: no access token goes upstream", Some(hint), to);
         return None;
     }
+    // With the global ones the session's own token would do.
+    section.required("audiences", "name the service that it is for: [good-service]", to)?;
     let audience = section.get("audience").map_or(Some(Vec::new()), |node| names(&node, to));
     let resource = section.get("resource").map_or(Some(Vec::new()), |node| names(&node, to));
     let extra = section.choice("extra_audiences", false, &[("refuse", false), ("allow", true)], to);

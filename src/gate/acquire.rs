@@ -6,180 +6,20 @@
 //! and after a refresh of the session.
 
 use std::rc::Rc;
-use std::time::Duration;
 
 use crate::config::{AccessTokenRules, Acquire, Config};
 use crate::provider::{TokenAnswer, TokenError, token_endpoint};
 use crate::token::{AccessToken, Kind, Refusal as TokenRefusal};
-use crate::wire::{SortedMap, Timestamp};
+use crate::wire::Timestamp;
 
-use super::host::{Host, Level, StreamId};
+use super::acquisitions::{Acquired, AskId, State};
+use super::host::{CallId, Host, Level, StreamId};
 use super::identity::Live;
 use super::refusal::Refusal;
 use super::request::Request;
-use super::sent::Sent;
 use super::sessions::{Freshness, freshness};
-use super::shared::COOLDOWN;
-use super::turns::TurnId;
 use super::wait::Waiting;
 use super::worker::{Flight, Worker};
-
-/// Most tokens that are kept on a worker; the least used goes first, and can be had again.
-const TOKENS_LIMIT: usize = 2_048;
-/// Memory for them, in bytes; the provider decides how long a token is.
-const TOKENS_BYTES: usize = 16 * 1024 * 1024;
-/// How long the provider is not asked again for what it refused: somebody has to change
-/// something first.
-const REFUSED: Duration = Duration::from_secs(10);
-/// How long a token is kept that nobody uses.
-const UNUSED: Duration = Duration::from_secs(600);
-
-/// Which token: of which session, for what (the first rule that asks for it).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct AskId {
-    session: [u8; 16],
-    rule: usize,
-}
-
-/// A token that was acquired and verified, and what becomes of it in requests.
-#[derive(Debug)]
-pub(super) struct Acquired {
-    pub(super) token: AccessToken,
-    pub(super) sent: Sent,
-    /// Beside the ID token of which state of the session `sent` was made.
-    turn: Option<TurnId>,
-    /// When the session's token was issued that it was had for.
-    subject: Option<Timestamp>,
-}
-
-impl Acquired {
-    fn new(token: AccessToken, live: &Live, subject: Option<Timestamp>, config: &Config) -> Self {
-        let id_token = Some(&live.session.id_token);
-        let sent = Sent::new(config, Some(token.raw()), id_token, Some(&token));
-        Self { token, sent, turn: live.turn, subject }
-    }
-}
-
-/// What is being done about a token.
-#[derive(Debug)]
-enum State {
-    /// Nothing.
-    Idle,
-    /// The token endpoint was asked.
-    Calling(Timestamp),
-    /// It answered with a key that is not known; newer keys were asked for.
-    AwaitingKeys(Timestamp, Rc<Live>, TokenAnswer),
-    /// It came to nothing, or to a token that is about to end: it may be tried again in a moment.
-    Failed(Timestamp),
-    /// The provider gives none.
-    NotGiven(Timestamp, TokenError),
-    /// What it gave is not for this rule.
-    Refused(Timestamp, TokenRefusal),
-}
-
-#[derive(Debug)]
-struct Booked {
-    had: Option<Rc<Acquired>>,
-    state: State,
-    used: Timestamp,
-}
-
-/// The tokens that this worker has acquired, or is about to.
-#[derive(Debug, Default)]
-pub(super) struct Acquisitions(SortedMap<AskId, Box<Booked>>);
-
-impl Acquisitions {
-    /// Whether an answer is still to come.
-    pub(super) fn under_way(&self, id: &AskId) -> bool {
-        self.0.get(id).is_some_and(|booked| booked.state.under_way())
-    }
-
-    /// Forgets the tokens of a session: it is over.
-    pub(super) fn forget(&mut self, session: &[u8; 16]) {
-        self.0.retain(|id, _| id.session != *session);
-    }
-
-    /// Forgets what is of no more use, and gives up calls that are not answered in time. What was
-    /// booked by a clock that has been set back since counts from now.
-    pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
-        self.0.retain(|_, booked| {
-            booked.used = booked.used.min(now);
-            if let Some(since) = booked.state.since() {
-                *since = (*since).min(now);
-                if now.since(*since) > patience {
-                    booked.state = State::Failed(now);
-                }
-            }
-            booked.state.under_way() || now.since(booked.used) <= UNUSED
-        });
-    }
-
-    fn booked(&mut self, id: AskId, now: Timestamp) -> Option<&mut Booked> {
-        if self.0.get(&id).is_none() {
-            if self.0.len() >= TOKENS_LIMIT {
-                let idle = self.0.iter().filter(|(_, booked)| !booked.state.under_way());
-                let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id)?;
-                self.0.remove(&least);
-            }
-            self.0.insert(id, Box::new(Booked { had: None, state: State::Idle, used: now }));
-        }
-        let booked = self.0.get_mut(&id)?;
-        booked.used = now;
-        Some(booked)
-    }
-
-    /// Makes room for the token that was just had for `kept`.
-    fn make_room(&mut self, kept: AskId) {
-        while self.0.iter().map(|(_, booked)| booked.size()).fold(0, usize::saturating_add)
-            > TOKENS_BYTES
-        {
-            let others = self.0.iter().filter(|(id, booked)| **id != kept && booked.had.is_some());
-            let idle = others.filter(|(_, booked)| !booked.state.under_way());
-            let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id);
-            if least.and_then(|id| self.0.remove(&id)).is_none() {
-                return;
-            }
-        }
-    }
-
-    /// Those whose tokens wait for keys.
-    pub(super) fn awaiting_keys(&self) -> Vec<AskId> {
-        let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
-        self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
-    }
-}
-
-impl Booked {
-    /// About how many bytes its token takes.
-    fn size(&self) -> usize {
-        let of = |had: &Rc<Acquired>| had.token.heap_size().saturating_add(had.sent.size());
-        self.had.as_ref().map_or(0, of)
-    }
-}
-
-impl State {
-    const fn under_way(&self) -> bool {
-        matches!(self, Self::Calling(_) | Self::AwaitingKeys(..))
-    }
-
-    const fn since(&mut self) -> Option<&mut Timestamp> {
-        match self {
-            Self::Calling(since) | Self::AwaitingKeys(since, ..) => Some(since),
-            Self::Idle | Self::Failed(_) | Self::NotGiven(..) | Self::Refused(..) => None,
-        }
-    }
-
-    /// Whether it may be asked for now.
-    fn may_call(&self, now: Timestamp) -> bool {
-        let over = |at: Timestamp, pause| now < at || now.since(at) > pause;
-        match self {
-            Self::Idle => true,
-            Self::Calling(_) | Self::AwaitingKeys(..) => false,
-            Self::Failed(at) => over(*at, COOLDOWN),
-            Self::NotGiven(at, _) | Self::Refused(at, _) => over(*at, REFUSED),
-        }
-    }
-}
 
 impl Worker {
     /// The token that `rule` asks for, for a session that is good. `None`: the request waits.
@@ -221,8 +61,8 @@ impl Worker {
         if let Some((Freshness::Due, acquired)) = had {
             return Ok(Some(acquired));
         }
-        match self.acquisitions.0.get(&id).map(|booked| &booked.state) {
-            Some(State::Calling(_) | State::AwaitingKeys(..)) => {
+        match self.acquisitions.state(&id) {
+            Some(State::Calling(..) | State::AwaitingKeys(..)) => {
                 self.wait(host, request, Waiting::Acquired(id))?;
                 Ok(None)
             }
@@ -249,17 +89,11 @@ impl Worker {
         let state = match sent {
             Some(Ok(call)) => {
                 self.flights.insert(call, Flight::Acquire(id, Rc::clone(live)));
-                State::Calling(now)
+                State::Calling(now, call)
             }
             Some(Err(_)) | None => State::Failed(now),
         };
-        self.set_state(id, state);
-    }
-
-    fn set_state(&mut self, id: AskId, state: State) {
-        if let Some(booked) = self.acquisitions.0.get_mut(&id) {
-            booked.state = state;
-        }
+        self.acquisitions.set_state(&id, state);
     }
 
     /// The token endpoint has answered. Gives the streams that may go on.
@@ -268,8 +102,14 @@ impl Worker {
         host: &mut dyn Host,
         id: AskId,
         live: Rc<Live>,
+        call: CallId,
         answer: Result<TokenAnswer, TokenError>,
     ) -> Vec<StreamId> {
+        // This one was given up, and another has been made since.
+        if matches!(self.acquisitions.state(&id), Some(State::Calling(_, other)) if *other != call)
+        {
+            return Vec::new();
+        }
         // A logout in the meantime wins.
         if self.turns.ended(&live) {
             self.acquisitions.forget(&id.session);
@@ -283,9 +123,8 @@ impl Worker {
     pub(super) fn settle_acquisitions(&mut self, host: &mut dyn Host) -> Vec<StreamId> {
         let mut streams = Vec::new();
         for id in self.acquisitions.awaiting_keys() {
-            let Some(booked) = self.acquisitions.0.get_mut(&id) else { continue };
-            let state = std::mem::replace(&mut booked.state, State::Idle);
-            if let State::AwaitingKeys(_, live, answer) = state {
+            let state = self.acquisitions.set_state(&id, State::Idle);
+            if let Some(State::AwaitingKeys(_, live, answer)) = state {
                 self.settle_acquired(host, id, live, Ok(answer), false);
                 streams.extend(self.those_who_wait_for(id));
             }
@@ -318,7 +157,8 @@ impl Worker {
                 );
                 let given_up = matches!(error, TokenError::Refused { .. });
                 let state = if given_up { State::NotGiven(now, error) } else { State::Failed(now) };
-                return self.set_state(id, state);
+                self.acquisitions.set_state(&id, state);
+                return;
             }
         };
         match self.verify_acquired(host, id, &live, &answer) {
@@ -339,14 +179,14 @@ impl Worker {
             Err(refusal) if may_wait && refusal.unknown_kid() => {
                 self.provider.want_keys(now);
                 self.fetch_due(host);
-                self.set_state(id, State::AwaitingKeys(now, live, answer));
+                self.acquisitions.set_state(&id, State::AwaitingKeys(now, live, answer));
             }
             Err(refusal) => {
                 host.log(
                     Level::Warn,
                     &format!("decision=acquired_refused reason={:?}", refusal.to_string()),
                 );
-                self.set_state(id, State::Refused(now, refusal));
+                self.acquisitions.set_state(&id, State::Refused(now, refusal));
             }
         }
     }

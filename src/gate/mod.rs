@@ -18,6 +18,7 @@
 //! or from a rule that says public, and from nothing else.
 
 mod acquire;
+mod acquisitions;
 mod attempt;
 mod bearer;
 mod callback;

@@ -10,7 +10,7 @@ use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
 use crate::wire::{SortedMap, Timestamp};
 
-use super::acquire::{Acquisitions, AskId};
+use super::acquisitions::{Acquisitions, AskId};
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
@@ -160,7 +160,7 @@ impl Worker {
                 self.settled(&[id])
             }
             Some(Flight::Acquire(id, live)) => {
-                self.acquire_answered(host, id, live, token_endpoint::token_answer(answer))
+                self.acquire_answered(host, id, live, call, token_endpoint::token_answer(answer))
             }
             // Late, or not ours: a normal case.
             None => Vec::new(),

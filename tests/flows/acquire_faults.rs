@@ -273,3 +273,19 @@ fn a_token_that_is_kept_serves_no_session_that_is_over_and_no_other_configuratio
     assert_eq!(scene.get(&mut next, "/good").answer().code(), "session_token_refused");
     assert!(scene.upstreams.last().unwrap().token() == kept);
 }
+
+#[test]
+fn an_answer_that_comes_after_the_next_call_was_made_is_nobodys() {
+    let (mut scene, browser) = scene();
+    let first = scene.arrive(&browser.fetch("GET", "/good"));
+    let late = scene.host.pending.remove(0).id;
+    scene.pass(13);
+    assert_eq!(scene.outcome(first).unwrap().answer().status, 503);
+    scene.pass(2);
+    let second = scene.arrive(&browser.fetch("GET", "/good"));
+    let refusal = json!({"error": "invalid_target"}).to_string().into_bytes();
+    scene.answer(late, &(Some(400), refusal));
+    assert!(scene.outcome(second).is_none(), "its own answer is still to come");
+    scene.settle();
+    assert!(!scene.outcome(second).unwrap().upstream().token().is_empty());
+}

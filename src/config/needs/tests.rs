@@ -101,6 +101,16 @@ fn rules_that_ask_for_the_same_token_share_it() {
 }
 
 #[test]
+fn a_token_that_is_acquired_is_for_audiences_of_its_own() {
+    let rule = json!({"access_token": {"scope": ["a"], "acquire": "token_exchange"}});
+    assert_eq!(
+        refused(rule),
+        "rules[0].access_token.audiences: missing; hint: name the service that it is for: \
+         [good-service]"
+    );
+}
+
+#[test]
 fn a_public_client_is_warned_that_it_may_get_no_token() {
     let rule = json!({"access_token": {
         "audiences": ["a"], "acquire": "token_exchange", "audience": "a"

@@ -1,0 +1,192 @@
+//! The tokens that a worker has acquired for rules, and what is being done about them: bounded in
+//! number and bytes. Nothing here decides; [`super::acquire`] does.
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::config::Config;
+use crate::provider::{TokenAnswer, TokenError};
+use crate::token::{AccessToken, Refusal as TokenRefusal};
+use crate::wire::{SortedMap, Timestamp};
+
+use super::host::CallId;
+use super::identity::Live;
+use super::sent::Sent;
+use super::shared::COOLDOWN;
+use super::turns::TurnId;
+
+/// Most tokens that are kept on a worker; the least used goes first, and can be had again.
+const TOKENS_LIMIT: usize = 2_048;
+/// Memory for them, in bytes; the provider decides how long a token is.
+const TOKENS_BYTES: usize = 16 * 1024 * 1024;
+/// How long the provider is not asked again for what it refused: somebody has to change
+/// something first.
+const REFUSED: Duration = Duration::from_secs(10);
+/// How long a token is kept that nobody uses.
+const UNUSED: Duration = Duration::from_secs(600);
+
+/// Which token: of which session, for what (the first rule that asks for it).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct AskId {
+    pub(super) session: [u8; 16],
+    pub(super) rule: usize,
+}
+
+/// A token that was acquired and verified, and what becomes of it in requests.
+#[derive(Debug)]
+pub(super) struct Acquired {
+    pub(super) token: AccessToken,
+    pub(super) sent: Sent,
+    /// Beside the ID token of which state of the session `sent` was made.
+    pub(super) turn: Option<TurnId>,
+    /// When the session's token was issued that it was had for.
+    pub(super) subject: Option<Timestamp>,
+}
+
+impl Acquired {
+    /// Takes a verified token in; `subject` is when the token was issued that it was had for.
+    pub(super) fn new(
+        token: AccessToken,
+        live: &Live,
+        subject: Option<Timestamp>,
+        config: &Config,
+    ) -> Self {
+        let id_token = Some(&live.session.id_token);
+        let sent = Sent::new(config, Some(token.raw()), id_token, Some(&token));
+        Self { token, sent, turn: live.turn, subject }
+    }
+}
+
+/// What is being done about a token.
+#[derive(Debug)]
+pub(super) enum State {
+    /// Nothing.
+    Idle,
+    /// The token endpoint was asked by this call.
+    Calling(Timestamp, CallId),
+    /// It answered with a key that is not known; newer keys were asked for.
+    AwaitingKeys(Timestamp, Rc<Live>, TokenAnswer),
+    /// It came to nothing, or to a token that is about to end: it may be tried again in a moment.
+    Failed(Timestamp),
+    /// The provider gives none.
+    NotGiven(Timestamp, TokenError),
+    /// What it gave is not for this rule.
+    Refused(Timestamp, TokenRefusal),
+}
+
+/// What this worker has of a token.
+#[derive(Debug)]
+pub(super) struct Booked {
+    /// The latest that was had.
+    pub(super) had: Option<Rc<Acquired>>,
+    pub(super) state: State,
+    used: Timestamp,
+}
+
+/// The tokens that this worker has acquired, or is about to.
+#[derive(Debug, Default)]
+pub(super) struct Acquisitions(SortedMap<AskId, Box<Booked>>);
+
+impl Acquisitions {
+    /// Whether an answer is still to come.
+    pub(super) fn under_way(&self, id: &AskId) -> bool {
+        self.0.get(id).is_some_and(|booked| booked.state.under_way())
+    }
+
+    /// Forgets the tokens of a session: it is over.
+    pub(super) fn forget(&mut self, session: &[u8; 16]) {
+        self.0.retain(|id, _| id.session != *session);
+    }
+
+    /// Forgets what is of no more use, and gives up calls that are not answered in time. What was
+    /// booked by a clock that has been set back since counts from now.
+    pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
+        self.0.retain(|_, booked| {
+            booked.used = booked.used.min(now);
+            if let Some(since) = booked.state.since() {
+                *since = (*since).min(now);
+                if now.since(*since) > patience {
+                    booked.state = State::Failed(now);
+                }
+            }
+            booked.state.under_way() || now.since(booked.used) <= UNUSED
+        });
+    }
+
+    /// What there is of a token that is wanted now; `None` where all others are under way.
+    pub(super) fn booked(&mut self, id: AskId, now: Timestamp) -> Option<&mut Booked> {
+        if self.0.get(&id).is_none() {
+            if self.0.len() >= TOKENS_LIMIT {
+                let idle = self.0.iter().filter(|(_, booked)| !booked.state.under_way());
+                let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id)?;
+                self.0.remove(&least);
+            }
+            self.0.insert(id, Box::new(Booked { had: None, state: State::Idle, used: now }));
+        }
+        let booked = self.0.get_mut(&id)?;
+        booked.used = now;
+        Some(booked)
+    }
+
+    /// What is being done about a token.
+    pub(super) fn state(&self, id: &AskId) -> Option<&State> {
+        self.0.get(id).map(|booked| &booked.state)
+    }
+
+    /// Sets that, and gives what it was; nothing where it was forgotten.
+    pub(super) fn set_state(&mut self, id: &AskId, state: State) -> Option<State> {
+        self.0.get_mut(id).map(|booked| std::mem::replace(&mut booked.state, state))
+    }
+
+    /// Makes room for the token that was just had for `kept`.
+    pub(super) fn make_room(&mut self, kept: AskId) {
+        while self.0.iter().map(|(_, booked)| booked.size()).fold(0, usize::saturating_add)
+            > TOKENS_BYTES
+        {
+            let others = self.0.iter().filter(|(id, booked)| **id != kept && booked.had.is_some());
+            let idle = others.filter(|(_, booked)| !booked.state.under_way());
+            let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id);
+            if least.and_then(|id| self.0.remove(&id)).is_none() {
+                return;
+            }
+        }
+    }
+
+    /// Those whose tokens wait for keys.
+    pub(super) fn awaiting_keys(&self) -> Vec<AskId> {
+        let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
+        self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
+    }
+}
+
+impl Booked {
+    /// About how many bytes its token takes.
+    fn size(&self) -> usize {
+        let of = |had: &Rc<Acquired>| had.token.heap_size().saturating_add(had.sent.size());
+        self.had.as_ref().map_or(0, of)
+    }
+}
+
+impl State {
+    const fn under_way(&self) -> bool {
+        matches!(self, Self::Calling(..) | Self::AwaitingKeys(..))
+    }
+
+    const fn since(&mut self) -> Option<&mut Timestamp> {
+        match self {
+            Self::Calling(since, _) | Self::AwaitingKeys(since, ..) => Some(since),
+            Self::Idle | Self::Failed(_) | Self::NotGiven(..) | Self::Refused(..) => None,
+        }
+    }
+
+    /// Whether it may be asked for now.
+    pub(super) fn may_call(&self, now: Timestamp) -> bool {
+        let over = |at: Timestamp, pause| now < at || now.since(at) > pause;
+        match self {
+            Self::Idle => true,
+            Self::Calling(..) | Self::AwaitingKeys(..) => false,
+            Self::Failed(at) => over(*at, COOLDOWN),
+            Self::NotGiven(at, _) | Self::Refused(at, _) => over(*at, REFUSED),
+        }
+    }
+}
