@@ -1,5 +1,6 @@
 //! What tokens become in a request to the upstream: `Authorization` and identity headers.
 
+use std::fmt::Write as _;
 use std::rc::Rc;
 
 use crate::config::{ClaimSource, Config, UpstreamHeader};
@@ -7,6 +8,9 @@ use crate::crypto::Secret;
 use crate::http::{HeaderName, HeaderValue};
 use crate::token::{AccessToken, IdToken};
 use crate::wire::Json;
+
+/// The longest structure that is sent, in bytes: hosts refuse requests with much more.
+const LONGEST_STRUCTURE: usize = 8 * 1024;
 
 /// What goes upstream with tokens that do not change, made ready once for all requests.
 #[derive(Debug)]
@@ -56,14 +60,34 @@ fn claim_value(
         ClaimSource::IdToken => id_token?.claim(&header.claim.names)?,
         ClaimSource::AccessToken => access_token?.claim(&header.claim.names)?,
     };
+    let is_structure = |value: &Json| matches!(value, Json::Array(_) | Json::Object(_));
     let text = match claim {
-        Json::Array(members) => {
+        Json::Array(members) if !members.iter().any(is_structure) => {
             let texts: Option<Vec<String>> = members.iter().map(member_text).collect();
             texts?.join(", ")
         }
-        other => scalar_text(other)?,
+        Json::Array(_) | Json::Object(_) => structure_text(claim)?,
+        scalar => scalar_text(scalar)?,
     };
     HeaderValue::parse(text).ok()
+}
+
+/// JSON (RFC 8259) in ASCII, which no header changes on its way: a character beyond it can stand
+/// in a string only, and is escaped there (section 7).
+fn structure_text(claim: &Json) -> Option<String> {
+    let json = claim.to_string();
+    let mut text = String::with_capacity(json.len());
+    for character in json.chars() {
+        if character.is_ascii() {
+            text.push(character);
+            continue;
+        }
+        let mut units = [0; 2];
+        for unit in character.encode_utf16(&mut units) {
+            write!(text, "\\u{unit:04x}").ok()?;
+        }
+    }
+    (text.len() <= LONGEST_STRUCTURE).then_some(text)
 }
 
 /// A member of a list (RFC 9110 section 5.6.1): one with a comma would read as two.

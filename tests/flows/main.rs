@@ -19,6 +19,7 @@ mod forms;
 mod forms_kept;
 mod hops;
 mod host;
+mod identity_headers;
 mod keys;
 mod process;
 mod provider;
