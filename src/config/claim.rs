@@ -23,7 +23,7 @@ pub enum ClaimSource {
 
 const ID_TOKEN: &str = "id_token";
 
-/// Reads where a claim stands: names with `.` between them, where `\\.` is a dot within a name;
+/// Reads where a claim stands: names with `.` between them, where `\.` is a dot within a name;
 /// or a list of names.
 pub(super) fn read(node: &Node<'_>, login: bool, to: &mut Report<'_>) -> Option<ClaimPath> {
     match node.value {

@@ -33,7 +33,7 @@ pub use claim::{ClaimPath, ClaimSource};
 pub use client::{Client, ClientAuthentication};
 pub use endpoints::{Endpoints, PostLogout};
 pub use metadata::MetadataOverrides;
-pub use needs::{Needs, RequiredClaim};
+pub use needs::{Needs, RequiredClaim, WHOLE};
 pub use problem::{Problem, Problems};
 pub use provider::{InvalidIssuer, Issuer, Provider};
 pub use rules::{Access, PathMatch, Rule, Unauthenticated};

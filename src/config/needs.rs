@@ -41,8 +41,8 @@ pub(super) struct Sources<'a> {
     pub(super) bearer: bool,
 }
 
-/// From here on (2^53) several whole numbers are one float.
-const WHOLE: f64 = 9_007_199_254_740_992.0;
+/// From here on (2^53) several whole numbers are one float, and not to be compared.
+pub const WHOLE: f64 = 9_007_199_254_740_992.0;
 /// Most claims a rule asks for, and most values of one.
 const MOST: usize = 64;
 

@@ -15,6 +15,7 @@ use crate::wire::Timestamp;
 use super::acquisitions::{Acquired, AskId, State};
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::Live;
+use super::log;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::{Freshness, freshness};
@@ -151,10 +152,7 @@ impl Worker {
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => {
-                host.log(
-                    Level::Warn,
-                    &format!("decision=not_acquired reason={:?}", error.to_string()),
-                );
+                log::outcome(host, Level::Warn, "not_acquired", &error.to_string());
                 let given_up = matches!(error, TokenError::Refused { .. });
                 let state = if given_up { State::NotGiven(now, error) } else { State::Failed(now) };
                 self.acquisitions.set_state(&id, state);
@@ -163,10 +161,8 @@ impl Worker {
         };
         match self.verify_acquired(host, id, &live, &answer) {
             Ok(token) => {
-                host.log(
-                    Level::Info,
-                    "decision=token_acquired reason=\"by the rule's own audiences\"",
-                );
+                let reason = "by the rule's own audiences";
+                log::outcome(host, Level::Info, "token_acquired", reason);
                 let lasts = self.lasting(&token, now) == Freshness::Fresh;
                 let acquired = Acquired::new(token, &live, issued(&live), &self.config);
                 if let Some(booked) = self.acquisitions.booked(id, now) {
@@ -182,10 +178,7 @@ impl Worker {
                 self.acquisitions.set_state(&id, State::AwaitingKeys(now, live, answer));
             }
             Err(refusal) => {
-                host.log(
-                    Level::Warn,
-                    &format!("decision=acquired_refused reason={:?}", refusal.to_string()),
-                );
+                log::outcome(host, Level::Warn, "acquired_refused", &refusal.to_string());
                 self.acquisitions.set_state(&id, State::Refused(now, refusal));
             }
         }

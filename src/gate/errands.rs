@@ -15,6 +15,7 @@ use crate::token::{AccessToken, Kind, Refusal};
 
 use super::host::{Host, Level, StreamId};
 use super::identity::Live;
+use super::log;
 use super::shared::{Claim, Outcome};
 use super::turns::{Errand, Turn, TurnId};
 use super::wait::Waiting;
@@ -99,8 +100,7 @@ impl Worker {
                 // Sessions end at the provider every day; whatever else went wrong should not.
                 let (level, decision) =
                     if over { (Level::Info, "session_over") } else { (Level::Warn, "call_failed") };
-                let reason = error.to_string();
-                host.log(level, &format!("decision={decision} reason={reason:?}"));
+                log::outcome(host, level, decision, &error.to_string());
                 match (errand, error) {
                     _ if over => Turn::Ended,
                     (Errand::Login(_), error @ TokenError::Refused { .. }) => {
@@ -182,11 +182,11 @@ impl Worker {
         };
         match verified {
             Ok(Err(NoEntropy)) => {
-                host.log(Level::Error, &format!("decision=no_session reason=\"{NoEntropy}\""));
+                log::outcome(host, Level::Error, "no_session", &NoEntropy.to_string());
                 Turn::Failed
             }
             Ok(Ok(session)) => {
-                host.log(Level::Info, "decision=tokens_verified reason=\"each by its own rules\"");
+                log::outcome(host, Level::Info, "tokens_verified", "each by its own rules");
                 Turn::Renewed(Rc::new(Live::new(session, true, &self.config)))
             }
             Err(refusal)
@@ -201,8 +201,7 @@ impl Worker {
                 Turn::AwaitingKeys(errand, answer)
             }
             Err(refusal) => {
-                let reason = refusal.to_string();
-                host.log(Level::Warn, &format!("decision=tokens_refused reason={reason:?}"));
+                log::outcome(host, Level::Warn, "tokens_refused", &refusal.to_string());
                 Turn::Refused(refusal)
             }
         }

@@ -1,4 +1,4 @@
-//! Log lines about requests: which request, what was decided, why. Never a secret.
+//! Log lines: which request, if it is about one, what was decided, why. Never a secret.
 
 use super::host::{Host, Level};
 use super::request::Arrival;
@@ -23,6 +23,12 @@ pub(super) fn decision(
 fn write(host: &mut dyn Host, level: Level, arrival: &Arrival<'_>, decision: &str, reason: &str) {
     let id = request_id(arrival.request_id);
     host.log(level, &format!("request={id} decision={decision} reason={reason:?}"));
+}
+
+/// Writes `decision=<decision> reason="<reason>"`, of what no single request asked for.
+#[cold]
+pub(super) fn outcome(host: &mut dyn Host, level: Level, decision: &str, reason: &str) {
+    host.log(level, &format!("decision={decision} reason={reason:?}"));
 }
 
 /// A client may send any request id: only what an id is made of is repeated.

@@ -3,10 +3,10 @@
 use std::fmt::Write as _;
 use std::rc::Rc;
 
-use crate::config::{ClaimSource, Config, UpstreamHeader};
+use crate::config::{Config, UpstreamHeader};
 use crate::crypto::Secret;
 use crate::http::{HeaderName, HeaderValue};
-use crate::token::{AccessToken, IdToken};
+use crate::token::{self, AccessToken, IdToken};
 use crate::wire::Json;
 
 /// The longest structure that is sent, in bytes: hosts refuse requests with much more.
@@ -56,10 +56,7 @@ fn claim_value(
     id_token: Option<&IdToken>,
     access_token: Option<&AccessToken>,
 ) -> Option<HeaderValue> {
-    let claim = match header.claim.token {
-        ClaimSource::IdToken => id_token?.claim(&header.claim.names)?,
-        ClaimSource::AccessToken => access_token?.claim(&header.claim.names)?,
-    };
+    let claim = token::claim(&header.claim, id_token, access_token)?;
     let is_structure = |value: &Json| matches!(value, Json::Array(_) | Json::Object(_));
     let text = match claim {
         Json::Array(members) if !members.iter().any(is_structure) => {

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use crate::config::{ClaimPath, ClaimSource, RequiredClaim};
-use crate::token::{AccessToken, IdToken};
+use crate::config::{ClaimPath, ClaimSource, RequiredClaim, WHOLE};
+use crate::token::{self, AccessToken, IdToken};
 use crate::wire::Json;
 
 /// A claim that is not as a rule requires. `Display` is for the log: which claim, what it must
@@ -26,10 +26,7 @@ pub fn satisfy(
     access_token: Option<&AccessToken>,
 ) -> Result<(), MissingRight> {
     for RequiredClaim { claim, values } in required {
-        let found = match claim.token {
-            ClaimSource::IdToken => id_token.and_then(|token| token.claim(&claim.names)),
-            ClaimSource::AccessToken => access_token.and_then(|token| token.claim(&claim.names)),
-        };
+        let found = token::claim(claim, id_token, access_token);
         if !found.is_some_and(|found| has_one_of(found, values)) {
             let (claim, expected) = (claim.clone(), values.clone());
             return Err(MissingRight { claim, expected, found: found.map(kind) });
@@ -47,9 +44,6 @@ fn has_one_of(claim: &Json, values: &[Json]) -> bool {
         Json::Bool(_) | Json::Integer(_) | Json::Float(_) | Json::String(_) => is_one(claim),
     }
 }
-
-/// From here on (2^53) several whole numbers are one float.
-const WHOLE: f64 = 9_007_199_254_740_992.0;
 
 /// Whether two values are the same; never one for a string and a number.
 #[allow(clippy::float_cmp, reason = "1.5 is written alike everywhere; nothing is computed here")]

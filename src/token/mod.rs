@@ -26,3 +26,19 @@ pub use access_token::AccessToken;
 pub use id_token::{IdToken, LoginExpectation};
 pub use kind::Kind;
 pub use refusal::{Check, Refusal};
+
+use crate::config::{ClaimPath, ClaimSource};
+use crate::wire::Json;
+
+/// The claim at `path`, of the token that it names; none where that token is not there.
+#[must_use]
+pub fn claim<'t>(
+    path: &ClaimPath,
+    id_token: Option<&'t IdToken>,
+    access_token: Option<&'t AccessToken>,
+) -> Option<&'t Json> {
+    match path.token {
+        ClaimSource::IdToken => id_token?.claim(&path.names),
+        ClaimSource::AccessToken => access_token?.claim(&path.names),
+    }
+}

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::bearer::refused;
 use super::browser::{Browser, Request};
 use super::scene::{Scene, config};
+use super::steps::claims;
 
 /// Two paths of good-service, and one that may be given wider tokens.
 pub(crate) fn rules() -> Value {
@@ -35,9 +36,7 @@ pub(crate) fn scene() -> (Scene, Browser) {
 }
 
 fn audience(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    let json = oidc_gate::wire::base64url::decode(payload.as_bytes()).unwrap();
-    serde_json::from_slice::<Value>(&json).unwrap()["aud"].clone()
+    claims(token)["aud"].clone()
 }
 
 #[test]

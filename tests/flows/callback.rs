@@ -7,7 +7,7 @@ use super::browser::{Browser, Request};
 use super::host::{Endpoint, Randomness};
 use super::provider::Fault;
 use super::scene::{Answered, Scene};
-use super::steps::CALLBACK;
+use super::steps::{CALLBACK, claims};
 
 /// The callback's answer where the provider is changed by `change` after the login began.
 pub(crate) fn login(change: impl FnOnce(&mut Scene)) -> Answered {
@@ -46,14 +46,8 @@ fn the_code_is_exchanged_and_the_access_token_goes_upstream() {
     assert!(!call.form.contains_key("client_secret") && !call.form.contains_key("client_id"));
     assert_eq!(scene.token_calls(), 1);
     let upstream = scene.send(&browser.page("/")).upstream();
-    let claims: Value = payload(upstream.token());
+    let claims: Value = claims(upstream.token());
     assert_eq!((&claims["typ"], &claims["aud"][0]), (&"Bearer".into(), &API.into()));
-}
-
-fn payload(token: &str) -> Value {
-    let payload = token.split('.').nth(1).unwrap();
-    serde_json::from_slice(&oidc_gate::wire::base64url::decode(payload.as_bytes()).unwrap())
-        .unwrap()
 }
 
 #[test]

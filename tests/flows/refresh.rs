@@ -2,12 +2,12 @@
 //! go through the rules that the old ones went through.
 
 use oidc_gate::token::testing::{CLIENT, NOW};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::host::Endpoint;
 use super::provider::noise;
 use super::scene::{Answered, Outcome, Scene};
-use super::steps::{left, load, to_provider};
+use super::steps::{claims, left, load, to_provider};
 
 #[test]
 fn tokens_are_refreshed_when_less_than_the_margin_is_left() {
@@ -153,9 +153,7 @@ fn refresh_tokens_that_do_not_rotate_are_used_again_each_time() {
 }
 
 fn expires_at(token: &str) -> i64 {
-    let payload = token.split('.').nth(1).unwrap();
-    let payload = oidc_gate::wire::base64url::decode(payload.as_bytes()).unwrap();
-    serde_json::from_slice::<Value>(&payload).unwrap()["exp"].as_i64().unwrap()
+    claims(token)["exp"].as_i64().unwrap()
 }
 
 #[test]

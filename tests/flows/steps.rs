@@ -2,7 +2,8 @@
 
 use oidc_gate::http::Form;
 use oidc_gate::token::testing::{ISSUER, Signer, access_token};
-use serde_json::json;
+use oidc_gate::wire::base64url;
+use serde_json::{Value, json};
 
 use super::browser::{Browser, Request};
 use super::scene::{Answered, Outcome, Scene, Upstream};
@@ -101,4 +102,10 @@ pub(crate) fn needing(scene: &mut Scene) -> Vec<Request> {
         browser.page("/oauth2/login"),
         browser.page(&format!("{CALLBACK}?{query}")),
     ]
+}
+
+/// What a token says.
+pub(crate) fn claims(token: &str) -> Value {
+    let payload = token.split('.').nth(1).unwrap();
+    serde_json::from_slice(&base64url::decode(payload.as_bytes()).unwrap()).unwrap()
 }

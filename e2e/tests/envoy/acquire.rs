@@ -1,6 +1,6 @@
 //! To each upstream its own token, in real Envoy: exchanged for the session's, and nothing else ever.
 
-use oidc_gate_dev::{Endpoint, Fault};
+use oidc_gate_dev::{Endpoint, Fault, Received};
 use oidc_gate_e2e::browser::Browser;
 use oidc_gate_e2e::gate::Gate;
 use oidc_gate_e2e::http::{self, Protocol, Request};
@@ -31,9 +31,9 @@ fn two_services() -> Gate {
     gate
 }
 
-fn token(headers: &[(String, String)]) -> &str {
-    let value = headers.iter().find(|(name, _)| name == "authorization").map(|(_, value)| value);
-    value.and_then(|value| value.strip_prefix("Bearer ")).expect("a token")
+/// The bearer token that an upstream received.
+fn token(request: &Received) -> &str {
+    request.bearer().expect("a token")
 }
 
 #[test]
@@ -42,7 +42,7 @@ fn each_upstream_sees_its_own_token_and_nothing_else_of_the_session() {
     let good = gate.service("/good");
     let mut browser = logged_in(&gate);
     assert_eq!(browser.open(&gate.url("/api/x")).answer.status, 200);
-    let wide = token(&received(&gate, "/api/x")[0].headers).to_owned();
+    let wide = token(&received(&gate, "/api/x")[0]).to_owned();
     for number in 0..20 {
         assert_eq!(browser.fetch(&gate.url(&format!("/good/{number}"))).status, 200);
     }
@@ -51,7 +51,7 @@ fn each_upstream_sees_its_own_token_and_nothing_else_of_the_session() {
     let seen = good.requests();
     assert_eq!(seen.len(), 20);
     for request in &seen {
-        let claims = jwt::claims(token(&request.headers));
+        let claims = jwt::claims(token(request));
         assert_eq!(
             (&claims["aud"], &claims["azp"]),
             (&json!("good-service"), &json!("APP-frontend"))
@@ -61,7 +61,7 @@ fn each_upstream_sees_its_own_token_and_nothing_else_of_the_session() {
             assert!(name != "cookie", "the session stays with the gate");
         }
     }
-    assert_eq!(token(&received(&gate, "/api/x")[0].headers), wide, "and the session goes on");
+    assert_eq!(token(&received(&gate, "/api/x")[0]), wide, "and the session goes on");
 }
 
 /// The theft of Keycloak's guide: a service keeps what it received, and plays it to another one.
@@ -72,8 +72,8 @@ fn a_service_can_not_play_what_it_received_to_another() {
     let mut browser = logged_in(&gate);
     assert_eq!(browser.open(&gate.url("/good/x")).answer.status, 200);
     assert_eq!(browser.open(&gate.url("/api/x")).answer.status, 200);
-    let stolen = token(&good.requests()[0].headers).to_owned();
-    let wide = token(&received(&gate, "/api/x")[0].headers).to_owned();
+    let stolen = token(&good.requests()[0]).to_owned();
+    let wide = token(&received(&gate, "/api/x")[0]).to_owned();
     // In front of the API: a resource server's half, without any login.
     let sidecar = gate.sibling(|config| {
         let members = config.as_object_mut().expect("an object");
@@ -83,7 +83,7 @@ fn a_service_can_not_play_what_it_received_to_another() {
         config["login"] = false.into();
     });
     let play = |token: &str| {
-        let request = Request::get("/orders").header("authorization", format!("Bearer {token}"));
+        let request = Request::get("/orders").bearer(token);
         http::send(sidecar.address(), Protocol::H1, &request)
     };
     let answer = play(&stolen);

@@ -29,9 +29,7 @@ fn each_service_behind_one_gate_gets_only_tokens_that_are_for_it() {
     let (narrow, api) =
         (with_audience(&gate, json!("good-service")), with_audience(&gate, json!("APP-backend")));
     let both = with_audience(&gate, json!(["APP-backend", "good-service"]));
-    let send = |path: &str, token: &str| {
-        gate.send(Request::get(path).header("authorization", format!("Bearer {token}")))
-    };
+    let send = |path: &str, token: &str| gate.send(Request::get(path).bearer(token));
 
     for token in [&narrow, &both] {
         assert_eq!(send("/good/x", token).status, 200);
@@ -85,20 +83,11 @@ fn a_path_with_two_readings_goes_where_envoy_sends_it() {
     let gate = two_services();
     let good = gate.service("/good");
     let narrow = with_audience(&gate, json!("good-service"));
-    let bearer = format!("Bearer {narrow}");
     for path in ["/good/..%2fapi", "/good/a;b//c"] {
-        assert_eq!(
-            gate.send(Request::get(path).header("authorization", &bearer)).status,
-            200,
-            "{path}"
-        );
+        assert_eq!(gate.send(Request::get(path).bearer(&narrow)).status, 200, "{path}");
     }
     for path in ["/api/..%2fgood", "//good/x", "/x/%2e%2e/good"] {
-        assert_eq!(
-            gate.send(Request::get(path).header("authorization", &bearer)).status,
-            401,
-            "{path}"
-        );
+        assert_eq!(gate.send(Request::get(path).bearer(&narrow)).status, 401, "{path}");
     }
     assert_eq!(good.requests().len(), 2);
 }
