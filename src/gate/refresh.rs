@@ -4,12 +4,14 @@
 
 use std::rc::Rc;
 
+use crate::config::Needs;
 use crate::provider::{HttpCall, TokenAnswer, token_endpoint};
 use crate::session::Session;
 use crate::token::{IdToken, Kind, Refusal as TokenRefusal};
+use crate::wire::Timestamp;
 
 use super::host::Host;
-use super::identity::Live;
+use super::identity::{Identity, Live};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::Freshness;
@@ -63,9 +65,7 @@ impl Worker {
             let Some(id) = newest.turn.filter(|_| freshness != Freshness::Fresh) else { break };
             self.turns.sweep(host.now(), self.patience());
             let begins = self.turns.get(&id).is_none();
-            // A provider may give one token till it ends: what came a moment ago has to do.
-            let seen = newest.session.seen;
-            if begins && host.now() >= seen && host.now().since(seen) <= COOLDOWN {
+            if begins && self.has_to_do(host.now(), live, &newest) {
                 break;
             }
             if begins && let Some(call) = self.refresh_call(&newest) {
@@ -101,6 +101,15 @@ impl Worker {
             }
         }
         Ok(Turned::Go(newest))
+    }
+
+    /// Whether `newest` came a moment ago and has to do: a provider may give one token till it
+    /// ends. A cookie whose token is over by now does not, however young it is.
+    fn has_to_do(&self, now: Timestamp, cookies: &Live, newest: &Rc<Live>) -> bool {
+        let seen = newest.session.seen;
+        let young = now >= seen && now.since(seen) <= COOLDOWN;
+        let good = || Identity::of_session(newest, &self.config, &Needs::default(), now).is_ok();
+        young && (newest.turn != cookies.turn || good())
     }
 
     fn refresh_call(&self, live: &Live) -> Option<HttpCall> {

@@ -264,3 +264,17 @@ fn tokens_that_are_about_to_end_when_they_come_are_not_refreshed_by_every_reques
     scene.get(&mut browser, "/api").upstream();
     assert_eq!((scene.token_calls(), scene.provider.thefts), (3, 0));
 }
+
+#[test]
+fn a_session_whose_token_is_over_a_moment_after_it_came_is_refreshed_once_and_not_ended() {
+    let mut scene = Scene::with(json!({"clock_skew": "0s", "session": {"refresh_margin": "0s"}}));
+    let now = scene.host.now.seconds();
+    scene.provider.access_token = json!({"iat": now, "exp": now + 1});
+    let mut browser = scene.log_in();
+    scene.provider.access_token = json!({});
+    scene.pass(1);
+    let renewed = scene.get(&mut browser, "/api").upstream();
+    assert_eq!((renewed.set_cookies.len(), scene.token_calls()), (1, 2));
+    scene.get(&mut browser, "/api").upstream();
+    assert_eq!((scene.token_calls(), scene.provider.thefts), (2, 0));
+}
