@@ -12,7 +12,7 @@ use crate::session::Session;
 use crate::token::{AccessToken, Kind as TokenKind, Refusal};
 use crate::wire::Timestamp;
 
-use super::acquisitions::Acquired;
+use super::acquire::memory::Acquired;
 use super::sent::Sent;
 use super::turns::TurnId;
 

@@ -18,7 +18,6 @@
 //! or from a rule that says public, and from nothing else.
 
 mod acquire;
-mod acquisitions;
 mod attempt;
 mod bearer;
 mod callback;

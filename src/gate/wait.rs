@@ -6,7 +6,7 @@ use crate::session::KeptForm;
 use crate::wire::{SortedMap, Timestamp};
 
 use super::Step;
-use super::acquisitions::AskId;
+use super::acquire::memory::AskId;
 use super::forms::{self, Unkept};
 use super::host::{Host, StreamId};
 use super::refusal::Refusal;

@@ -10,7 +10,7 @@ use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
 use crate::wire::{SortedMap, Timestamp};
 
-use super::acquisitions::{Acquisitions, AskId};
+use super::acquire::memory::{Acquisitions, AskId};
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};

@@ -5,6 +5,8 @@
 //! on this worker; however many requests want it, one asks. A new one is asked for before it ends,
 //! and after a refresh of the session.
 
+pub(super) mod memory;
+
 use std::rc::Rc;
 
 use crate::config::{AccessTokenRules, Acquire, Config};
@@ -12,7 +14,7 @@ use crate::provider::{TokenAnswer, TokenError, token_endpoint};
 use crate::token::{AccessToken, Kind, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
-use super::acquisitions::{Acquired, AskId, State};
+use self::memory::{Acquired, AskId, State};
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::Live;
 use super::log;
@@ -28,7 +30,7 @@ impl Worker {
     /// # Errors
     /// There is none: the provider gives none, or not this one, or does not answer.
     #[cold]
-    pub(super) fn acquired(
+    pub(in crate::gate) fn acquired(
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
@@ -98,7 +100,7 @@ impl Worker {
     }
 
     /// The token endpoint has answered. Gives the streams that may go on.
-    pub(super) fn acquire_answered(
+    pub(in crate::gate) fn acquire_answered(
         &mut self,
         host: &mut dyn Host,
         id: AskId,
@@ -121,7 +123,7 @@ impl Worker {
     }
 
     /// Newer keys came: tokens that waited for them are judged for good.
-    pub(super) fn settle_acquisitions(&mut self, host: &mut dyn Host) -> Vec<StreamId> {
+    pub(in crate::gate) fn settle_acquisitions(&mut self, host: &mut dyn Host) -> Vec<StreamId> {
         let mut streams = Vec::new();
         for id in self.acquisitions.awaiting_keys() {
             let state = self.acquisitions.set_state(&id, State::Idle);

@@ -1,5 +1,5 @@
 //! The tokens that a worker has acquired for rules, and what is being done about them: bounded in
-//! number and bytes. Nothing here decides; [`super::acquire`] does.
+//! number and bytes. Nothing here decides; [`super`] does.
 
 use std::rc::Rc;
 use std::time::Duration;
@@ -9,11 +9,11 @@ use crate::provider::{TokenAnswer, TokenError};
 use crate::token::{AccessToken, Refusal as TokenRefusal};
 use crate::wire::{SortedMap, Timestamp};
 
-use super::host::CallId;
-use super::identity::Live;
-use super::sent::Sent;
-use super::shared::COOLDOWN;
-use super::turns::TurnId;
+use crate::gate::host::CallId;
+use crate::gate::identity::Live;
+use crate::gate::sent::Sent;
+use crate::gate::shared::COOLDOWN;
+use crate::gate::turns::TurnId;
 
 /// Most tokens that are kept on a worker; the least used goes first, and can be had again.
 const TOKENS_LIMIT: usize = 2_048;
@@ -27,25 +27,25 @@ const UNUSED: Duration = Duration::from_secs(600);
 
 /// Which token: of which session, for what (the first rule that asks for it).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct AskId {
-    pub(super) session: [u8; 16],
-    pub(super) rule: usize,
+pub(in crate::gate) struct AskId {
+    pub(in crate::gate) session: [u8; 16],
+    pub(in crate::gate) rule: usize,
 }
 
 /// A token that was acquired and verified, and what becomes of it in requests.
 #[derive(Debug)]
-pub(super) struct Acquired {
-    pub(super) token: AccessToken,
-    pub(super) sent: Sent,
+pub(in crate::gate) struct Acquired {
+    pub(in crate::gate) token: AccessToken,
+    pub(in crate::gate) sent: Sent,
     /// Beside the ID token of which state of the session `sent` was made.
-    pub(super) turn: Option<TurnId>,
+    pub(in crate::gate) turn: Option<TurnId>,
     /// When the session's token was issued that it was had for.
-    pub(super) subject: Option<Timestamp>,
+    pub(in crate::gate) subject: Option<Timestamp>,
 }
 
 impl Acquired {
     /// Takes a verified token in; `subject` is when the token was issued that it was had for.
-    pub(super) fn new(
+    pub(in crate::gate) fn new(
         token: AccessToken,
         live: &Live,
         subject: Option<Timestamp>,
@@ -59,7 +59,7 @@ impl Acquired {
 
 /// What is being done about a token.
 #[derive(Debug)]
-pub(super) enum State {
+pub(in crate::gate) enum State {
     /// Nothing.
     Idle,
     /// The token endpoint was asked by this call.
@@ -76,31 +76,31 @@ pub(super) enum State {
 
 /// What this worker has of a token.
 #[derive(Debug)]
-pub(super) struct Booked {
+pub(in crate::gate) struct Booked {
     /// The latest that was had.
-    pub(super) had: Option<Rc<Acquired>>,
-    pub(super) state: State,
+    pub(in crate::gate) had: Option<Rc<Acquired>>,
+    pub(in crate::gate) state: State,
     used: Timestamp,
 }
 
 /// The tokens that this worker has acquired, or is about to.
 #[derive(Debug, Default)]
-pub(super) struct Acquisitions(SortedMap<AskId, Box<Booked>>);
+pub(in crate::gate) struct Acquisitions(SortedMap<AskId, Box<Booked>>);
 
 impl Acquisitions {
     /// Whether an answer is still to come.
-    pub(super) fn under_way(&self, id: &AskId) -> bool {
+    pub(in crate::gate) fn under_way(&self, id: &AskId) -> bool {
         self.0.get(id).is_some_and(|booked| booked.state.under_way())
     }
 
     /// Forgets the tokens of a session: it is over.
-    pub(super) fn forget(&mut self, session: &[u8; 16]) {
+    pub(in crate::gate) fn forget(&mut self, session: &[u8; 16]) {
         self.0.retain(|id, _| id.session != *session);
     }
 
     /// Forgets what is of no more use, and gives up calls that are not answered in time. What was
     /// booked by a clock that has been set back since counts from now.
-    pub(super) fn sweep(&mut self, now: Timestamp, patience: Duration) {
+    pub(in crate::gate) fn sweep(&mut self, now: Timestamp, patience: Duration) {
         self.0.retain(|_, booked| {
             booked.used = booked.used.min(now);
             if let Some(since) = booked.state.since() {
@@ -114,7 +114,7 @@ impl Acquisitions {
     }
 
     /// What there is of a token that is wanted now; `None` where all others are under way.
-    pub(super) fn booked(&mut self, id: AskId, now: Timestamp) -> Option<&mut Booked> {
+    pub(in crate::gate) fn booked(&mut self, id: AskId, now: Timestamp) -> Option<&mut Booked> {
         if self.0.get(&id).is_none() {
             if self.0.len() >= TOKENS_LIMIT {
                 let idle = self.0.iter().filter(|(_, booked)| !booked.state.under_way());
@@ -129,17 +129,17 @@ impl Acquisitions {
     }
 
     /// What is being done about a token.
-    pub(super) fn state(&self, id: &AskId) -> Option<&State> {
+    pub(in crate::gate) fn state(&self, id: &AskId) -> Option<&State> {
         self.0.get(id).map(|booked| &booked.state)
     }
 
     /// Sets that, and gives what it was; nothing where it was forgotten.
-    pub(super) fn set_state(&mut self, id: &AskId, state: State) -> Option<State> {
+    pub(in crate::gate) fn set_state(&mut self, id: &AskId, state: State) -> Option<State> {
         self.0.get_mut(id).map(|booked| std::mem::replace(&mut booked.state, state))
     }
 
     /// Makes room for the token that was just had for `kept`.
-    pub(super) fn make_room(&mut self, kept: AskId) {
+    pub(in crate::gate) fn make_room(&mut self, kept: AskId) {
         while self.0.iter().map(|(_, booked)| booked.size()).fold(0, usize::saturating_add)
             > TOKENS_BYTES
         {
@@ -153,7 +153,7 @@ impl Acquisitions {
     }
 
     /// Those whose tokens wait for keys.
-    pub(super) fn awaiting_keys(&self) -> Vec<AskId> {
+    pub(in crate::gate) fn awaiting_keys(&self) -> Vec<AskId> {
         let waiting = |booked: &Booked| matches!(booked.state, State::AwaitingKeys(..));
         self.0.iter().filter(|(_, booked)| waiting(booked)).map(|(id, _)| *id).collect()
     }
@@ -180,7 +180,7 @@ impl State {
     }
 
     /// Whether it may be asked for now.
-    pub(super) fn may_call(&self, now: Timestamp) -> bool {
+    pub(in crate::gate) fn may_call(&self, now: Timestamp) -> bool {
         let over = |at: Timestamp, pause| now < at || now.since(at) > pause;
         match self {
             Self::Idle => true,

@@ -1,5 +1,7 @@
 //! Why a request is not let through: one enum, one status each, words for people.
 
+mod words;
+
 use crate::crypto::NoEntropy;
 use crate::http::SetCookie;
 use crate::http::form::FormError;
@@ -16,7 +18,7 @@ const MISSING_RIGHT: &str = "you do not have a right that this address asks for"
 
 /// Why a request is refused. `Display` is one sentence for the log and the answer.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Refusal {
+pub(in crate::gate) enum Refusal {
     /// No credentials (RFC 6750 section 3: no error code then).
     #[error("you are not signed in")]
     Unauthenticated,
@@ -135,16 +137,16 @@ pub(super) enum Refusal {
 
 /// A refusal, and the cookies that go with its answer.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(in crate::gate) struct Refused {
     /// Why.
-    pub(super) refusal: Refusal,
+    pub(in crate::gate) refusal: Refusal,
     /// Removals of what is of no more use.
-    pub(super) cookies: Vec<SetCookie>,
+    pub(in crate::gate) cookies: Vec<SetCookie>,
 }
 
 impl Refused {
     /// A refusal with cookies.
-    pub(super) const fn new(refusal: Refusal, cookies: Vec<SetCookie>) -> Self {
+    pub(in crate::gate) const fn new(refusal: Refusal, cookies: Vec<SetCookie>) -> Self {
         Self { refusal, cookies }
     }
 }
@@ -157,7 +159,7 @@ impl<E: Into<Refusal>> From<E> for Refused {
 
 impl Refusal {
     /// What an answer of the token endpoint to a code means.
-    pub(super) fn of_code(error: TokenError) -> Self {
+    pub(in crate::gate) fn of_code(error: TokenError) -> Self {
         match error {
             TokenError::Refused { error, .. }
                 if matches!(error.as_str(), "invalid_client" | "unauthorized_client") =>
@@ -170,7 +172,7 @@ impl Refusal {
     }
 
     /// The status of the answer (the table in the configuration's reference).
-    pub(super) const fn status(&self) -> u16 {
+    pub(in crate::gate) const fn status(&self) -> u16 {
         match self {
             Self::Unauthenticated | Self::FormNotSent { .. } | Self::NoBearer => 401,
             Self::Misdirected => 421,
@@ -207,7 +209,7 @@ impl Refusal {
     }
 
     /// A name for logs, problems and scripts.
-    pub(super) const fn code(&self) -> &'static str {
+    pub(in crate::gate) const fn code(&self) -> &'static str {
         match self {
             Self::Unauthenticated => "unauthenticated",
             Self::FormNotSent { .. } => "form_not_sent",
@@ -243,7 +245,7 @@ impl Refusal {
     }
 
     /// What the log says: more than the answer, where that is not for everybody.
-    pub(super) fn for_log(&self) -> String {
+    pub(in crate::gate) fn for_log(&self) -> String {
         match self {
             Self::MissingRight(missing) | Self::BearerRight(missing) => missing.to_string(),
             _ => self.to_string(),
@@ -251,7 +253,7 @@ impl Refusal {
     }
 
     /// How much it matters to whoever runs the gate.
-    pub(super) const fn level(&self) -> Level {
+    pub(in crate::gate) const fn level(&self) -> Level {
         match self {
             Self::Unauthenticated | Self::FormNotSent { why: Unkept::Off, .. } => Level::Debug,
             Self::SessionToken(_)
@@ -271,120 +273,13 @@ impl Refusal {
     }
 
     /// The token that was refused, where one was.
-    pub(super) const fn token(&self) -> Option<&TokenRefusal> {
+    pub(in crate::gate) const fn token(&self) -> Option<&TokenRefusal> {
         match self {
             Self::Bearer(refusal) | Self::SessionToken(refusal) | Self::LoginToken(refusal) => {
                 Some(refusal)
             }
             _ => None,
         }
-    }
-
-    /// What the answer's title says.
-    pub(super) const fn title(&self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "Sign in first",
-            Self::FormNotSent { .. } => "Nothing was sent on",
-            Self::Misdirected => "Not served here",
-            Self::AmbiguousPath | Self::Query(_) => "The address can not be read",
-            Self::Nominated => "The Connection header was refused",
-            Self::Denied => "Not open",
-            Self::CrossSite => "Sent by another site",
-            Self::MethodNotAllowed { .. } => "Not this way",
-            Self::Bearer(refusal) | Self::SessionToken(refusal) | Self::LoginToken(refusal) => {
-                match refusal.token {
-                    Kind::AccessToken => "The access token was refused",
-                    Kind::IdToken => "The ID token was refused",
-                }
-            }
-            Self::MissingRight(_) | Self::BearerRight(_) => "Not open to you",
-            Self::NotGiven(_) => "No token for this service",
-            Self::BearerMalformed(_) | Self::NoBearer => "The Authorization header was refused",
-            Self::NoAttempt => "Please sign in again",
-            Self::ResponseIssuer(_) => "The answer is not this provider's",
-            Self::ProviderError { .. } | Self::NoCode | Self::CodeRefused { .. } => {
-                "The sign-in did not work"
-            }
-            Self::ClientRefused { .. } => "The gate is not known to the provider",
-            Self::ProviderUnavailable | Self::Busy => "Sign-in is not available now",
-            Self::TooLarge(_) => "The session is too large",
-            Self::NoEntropy(_) | Self::NoRouteName | Self::NoSessions | Self::Header(_) => {
-                "The gate can not do its work"
-            }
-        }
-    }
-
-    /// What whoever reads it can do.
-    pub(super) fn advice(&self) -> Option<String> {
-        let advice = match self {
-            Self::Bearer(refusal) | Self::SessionToken(refusal) | Self::LoginToken(refusal) => {
-                return Some(refusal.advice().to_string());
-            }
-            Self::Unauthenticated | Self::NoAttempt => "Sign in, then try again.",
-            Self::FormNotSent { why: Unkept::Elsewhere, .. } => {
-                "Sign in, open the page itself, and send the form from there."
-            }
-            Self::FormNotSent { .. } => {
-                "Sign in in another tab, then load this page again: the browser asks whether to send the form again."
-            }
-            Self::CrossSite => "Open the page itself and try again from there.",
-            Self::AmbiguousPath => {
-                "Write the address without encoded slashes, dot segments, double slashes or semicolons."
-            }
-            Self::ResponseIssuer(_) => {
-                "Sign in again. If it happens again, tell whoever runs this site: the answer may have been mixed up with another provider's."
-            }
-            Self::ProviderError { .. } | Self::NoCode | Self::CodeRefused { .. } => {
-                "Sign in again. If it happens again, tell whoever runs this site what stands above."
-            }
-            Self::ClientRefused { .. } => {
-                "Whoever runs this site: compare client.client_id, client.client_secret and client.token_endpoint_auth_method with the client at the provider."
-            }
-            Self::MissingRight(_) | Self::BearerRight(_) => {
-                "Ask whoever runs this site for the right to open it. What was given to you since you signed in counts when the session is renewed, at the latest when you sign in again."
-            }
-            Self::NotGiven(_) => {
-                "Whoever runs this site: let the client exchange tokens for this service at the provider, and compare audience, scope and resource of the rule with what it knows."
-            }
-            Self::ProviderUnavailable | Self::Busy => {
-                "Wait a moment, then try again. Nothing was sent on."
-            }
-            Self::TooLarge(_) => {
-                "Whoever runs this site: take claims out of the largest token at the provider (roles and groups that nobody reads), or allow more cookies with session.cookie.max_count."
-            }
-            Self::BearerMalformed(_) => {
-                "Send one header: Authorization: Bearer, a space, the token."
-            }
-            Self::Misdirected
-            | Self::Denied
-            | Self::MethodNotAllowed { .. }
-            | Self::Nominated
-            | Self::Query(_)
-            | Self::NoBearer
-            | Self::NoEntropy(_)
-            | Self::NoRouteName
-            | Self::NoSessions
-            | Self::Header(_) => return None,
-        };
-        Some(advice.to_owned())
-    }
-
-    /// Whether a new sign-in may help whoever sees it.
-    pub(super) const fn offers_login(&self) -> bool {
-        matches!(
-            self,
-            Self::Unauthenticated
-                | Self::FormNotSent { .. }
-                | Self::NoAttempt
-                | Self::SessionToken(_)
-                | Self::NotGiven(_)
-                | Self::LoginToken(_)
-                | Self::ResponseIssuer(_)
-                | Self::ProviderError { .. }
-                | Self::NoCode
-                | Self::CodeRefused { .. }
-                | Self::TooLarge(_)
-        )
     }
 }
 
