@@ -1,12 +1,16 @@
-//! How a rule's own access token is had: RFC 8693.
+//! How a rule's own access token is had.
 
 use super::needs::Sources;
 use super::reader::{Node, Report, Section};
 use super::tokens;
+use crate::crypto::digest::sha256;
+use crate::wire::base64url;
 
 /// `rules[].access_token` where the session's own token does not go upstream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Acquire {
+    /// `rules[].access_token.acquire`: in which way.
+    pub way: Way,
     /// `rules[].access_token.audience`: who it is asked for (RFC 8693 section 2.1).
     pub audience: Vec<String>,
     /// `rules[].access_token.scope`: what it is asked for; required of it, too.
@@ -18,20 +22,76 @@ pub struct Acquire {
     pub extra_audiences: bool,
     /// The first rule that asks for the same, so that it is had once.
     pub like: usize,
+    /// What is asked for, as sessions know it.
+    pub ask: Ask,
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Way {
-    Session,
+/// How a rule's own token is had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// The session's is exchanged for it (RFC 8693).
     TokenExchange,
-    Later,
+    /// The session's refresh token gets it, with a narrower `scope` (RFC 6749 section 6).
+    RefreshToken,
+    /// The user is sent through the provider's single sign-on once more (RFC 6749 section 4.1).
+    AuthorizationCode,
 }
 
-const WAYS: &[(&str, Way)] = &[
-    ("session", Way::Session),
-    ("token_exchange", Way::TokenExchange),
-    ("refresh_token", Way::Later),
-    ("authorization_code", Way::Later),
+/// What a rule asks for, and by which audiences it judges what it gets: a digest, the same for
+/// every worker and after a restart, so that a token in a cookie finds its rule again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Ask([u8; 16]);
+
+/// The characters of an [`Ask`] in a URL: few, and enough to tell the rules of one gate apart.
+const NAME_LENGTH: usize = 11;
+
+impl Ask {
+    /// The digest's bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
+    /// From these bytes.
+    #[must_use]
+    pub const fn of_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// What it is called in a URL: 11 characters of base64url, which tell nothing.
+    #[must_use]
+    pub fn name(&self) -> String {
+        let mut name = base64url::encode(&self.0);
+        name.truncate(NAME_LENGTH);
+        name
+    }
+
+    /// Of what `acquire` asks for, judged by `audiences`.
+    pub(super) fn of(acquire: &Acquire, audiences: &[String]) -> Self {
+        let way: &[u8] = match acquire.way {
+            Way::TokenExchange => b"token_exchange",
+            Way::RefreshToken => b"refresh_token",
+            Way::AuthorizationCode => b"authorization_code",
+        };
+        let extra: &[u8] = if acquire.extra_audiences { b"allow" } else { b"refuse" };
+        let mut text = [way, b"\n", extra, b"\n"].concat();
+        // No name has a control character in it: no two lists are written alike.
+        for names in [&acquire.audience, &acquire.scope, &acquire.resource].map(Vec::as_slice) {
+            text.extend_from_slice(names.join("\t").as_bytes());
+            text.push(b'\n');
+        }
+        text.extend_from_slice(audiences.join("\t").as_bytes());
+        let mut bytes = [0; 16];
+        bytes.iter_mut().zip(sha256(&text)).for_each(|(to, from)| *to = from);
+        Self(bytes)
+    }
+}
+
+const WAYS: &[(&str, Option<Way>)] = &[
+    ("session", None),
+    ("token_exchange", Some(Way::TokenExchange)),
+    ("refresh_token", Some(Way::RefreshToken)),
+    ("authorization_code", Some(Way::AuthorizationCode)),
 ];
 
 /// Reads how the token is had; the inner `None`: it is the session's. `scope` is the rule's own.
@@ -42,13 +102,11 @@ pub(super) fn read(
     sources: &Sources<'_>,
     to: &mut Report<'_>,
 ) -> Option<Option<Acquire>> {
-    let way = section.choice("acquire", Way::Session, WAYS, to)?;
-    let node = section.get("acquire");
-    if way == Way::Session {
+    let Some(way) = section.choice("acquire", None, WAYS, to)? else {
         return not_asked(section, to);
-    }
-    let node = node?;
-    if way == Way::Later {
+    };
+    let node = section.get("acquire")?;
+    if way != Way::TokenExchange {
         node.problem("not supported yet", Some("write token_exchange or session"), to);
         return None;
     }
@@ -68,12 +126,18 @@ pub(super) fn read(
     let extra = section.choice("extra_audiences", false, &[("refuse", false), ("allow", true)], to);
     let (audience, resource) = (audience?, resource?);
     let scope = scope.unwrap_or_default().to_vec();
+    if way == Way::RefreshToken && !audience.is_empty() {
+        let hint = "a refresh names `scope` and `resource` (RFC 6749 section 6, RFC 8707)";
+        section.get("audience")?.problem("is of no use to `refresh_token`", Some(hint), to);
+        return None;
+    }
     if audience.is_empty() && resource.is_empty() && scope.is_empty() {
         let hint = "what the provider takes: Keycloak wants `audience` and `scope`";
         node.problem("asks for nothing: needs `audience`, `scope` or `resource`", Some(hint), to);
         return None;
     }
-    Some(Some(Acquire { audience, scope, resource, extra_audiences: extra?, like: 0 }))
+    let (extra_audiences, like, ask) = (extra?, 0, Ask::default());
+    Some(Some(Acquire { way, audience, scope, resource, extra_audiences, like, ask }))
 }
 
 /// Nothing is asked for, so nothing may say what.

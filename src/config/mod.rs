@@ -28,7 +28,7 @@ mod tests;
 mod tokens;
 mod upstream;
 
-pub use acquire::Acquire;
+pub use acquire::{Acquire, Ask, Way};
 pub use claim::{ClaimPath, ClaimSource};
 pub use client::{Client, ClientAuthentication};
 pub use endpoints::{Endpoints, PostLogout};

@@ -1,5 +1,6 @@
 //! `rules`: which requests need whom. The first match wins.
 
+use super::acquire::{Ask, Way};
 use super::client::{Client, ClientAuthentication};
 use super::endpoints::Endpoints;
 use super::needs::{self, Needs, Sources};
@@ -87,6 +88,11 @@ pub(super) fn read(
 
 /// Rules that ask for one token share it.
 fn find_alike(rules: &mut [Rule]) {
+    for rule in rules.iter_mut() {
+        if let (Some(acquire), Some(own)) = (&mut rule.needs.acquire, &rule.needs.access_token) {
+            acquire.ask = Ask::of(acquire, &own.audiences);
+        }
+    }
     let asked: Vec<_> = rules
         .iter()
         .map(|rule| rule.needs.acquire.clone().zip(rule.needs.access_token.clone()))
@@ -217,8 +223,11 @@ fn methods(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
 /// Warns of tokens that a public client asks for: nobody knows who asks, so that providers give
 /// none (RFC 8693 section 5).
 pub(super) fn warn_of_public_exchange(rules: &[Rule], client: &Client, to: &mut Report<'_>) {
+    let exchanges = |rule: &Rule| {
+        rule.needs.acquire.as_ref().is_some_and(|acquire| acquire.way == Way::TokenExchange)
+    };
     if matches!(client.authentication, ClientAuthentication::None)
-        && let Some(rule) = rules.iter().position(|rule| rule.needs.acquire.is_some())
+        && let Some(rule) = rules.iter().position(exchanges)
     {
         let path = format!("rules[{rule}].access_token.acquire");
         to.warn(&path, "most providers exchange no tokens for a client without a secret");

@@ -198,14 +198,22 @@ impl Worker {
             IdToken::verify(raw, &self.config.id_token, &expected, keys, host.signatures(), now)?;
         let access_token = self.verify_issued(host, answer, keys)?;
         let refresh_token = answer.refresh_token.clone();
-        let session =
-            |id| Session { id, id_token, access_token, refresh_token, created: now, seen: now };
+        let session = |id| Session {
+            id,
+            id_token,
+            access_token,
+            refresh_token,
+            created: now,
+            seen: now,
+            narrowed: 0,
+            kept: Vec::new(),
+        };
         Ok(random_bytes(host).map(session))
     }
 
     /// The session begins.
     fn logged_in(
-        &self,
+        &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         transaction: &Transaction,

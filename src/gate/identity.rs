@@ -159,7 +159,7 @@ impl Identity {
         needs: &Needs,
         now: Timestamp,
     ) -> Result<Self, Unfit> {
-        let token = &acquired.token;
+        let token = &acquired.kept.token;
         match &needs.access_token {
             Some(rules) => judge(token, rules, needs, now)?,
             None => return Err(Refusal::missing(TokenKind::AccessToken).into()),

@@ -139,6 +139,9 @@ impl Worker {
         };
         let cookies = if renewed {
             self.write_session(host, request, &live.session)?
+        } else if self.unwritten(live, decision.rule) && !self.near_refresh(live, now) {
+            // It can be had again, so that the request does not depend on it.
+            self.write_session(host, request, &live.session).unwrap_or_default()
         } else {
             self.touched(host, request, live, now)
         };
@@ -181,9 +184,8 @@ impl Worker {
 
     /// The session's cookie again, where it must move: the idle timeout slides, or the
     /// key that sealed it is on its way out. Where that fails the old one still stands.
-    /// Not while a refresh is near: the older session could reach the browser last.
     fn touched(
-        &self,
+        &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         live: &Live,
@@ -191,32 +193,38 @@ impl Worker {
     ) -> Vec<SetCookie> {
         let Some(settings) = &self.config.session else { return Vec::new() };
         let moves = !live.with_first_key || live.session.should_touch(settings, now);
-        let near = || live.turn.is_some() && self.freshness(&live.session, now) != Freshness::Fresh;
-        if !moves || near() {
+        if !moves || self.near_refresh(live, now) {
             return Vec::new();
         }
         let touched = Session { seen: now, ..live.session.clone() };
         self.write_session(host, request, &touched).unwrap_or_default()
     }
 
-    /// The cookies that keep `session` in the browser that asked.
+    /// No cookie is written then: the older session could reach the browser last.
+    fn near_refresh(&self, live: &Live, now: Timestamp) -> bool {
+        live.turn.is_some() && self.freshness(&live.session, now) != Freshness::Fresh
+    }
+
+    /// The cookies that keep `session`, and what rules have beside it, in the browser that asked.
     #[cold]
     pub(super) fn write_session(
-        &self,
+        &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         session: &Session,
     ) -> Result<Vec<SetCookie>, Refusal> {
+        let kept = self.beside(session, host.now());
+        let session = Session { kept, ..session.clone() };
         let (Some(cookies), Some(settings)) = (&self.cookies, &self.config.session) else {
             return Err(Refusal::NoSessions);
         };
         let origin = request.origin.host();
-        cookies.write_session(&settings.keys, session, origin, &request.jar, host).map_err(
-            |error| match error {
-                WriteError::NoEntropy => Refusal::NoEntropy(NoEntropy),
-                too_large @ WriteError::TooLarge { .. } => Refusal::TooLarge(too_large.to_string()),
-            },
-        )
+        let written = cookies.write_session(&settings.keys, &session, origin, &request.jar, host);
+        self.acquisitions.written(&session.id);
+        written.map_err(|error| match error {
+            WriteError::NoEntropy => Refusal::NoEntropy(NoEntropy),
+            too_large @ WriteError::TooLarge { .. } => Refusal::TooLarge(too_large.to_string()),
+        })
     }
 
     /// Removals for whatever of a session stands in the browser.

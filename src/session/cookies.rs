@@ -34,7 +34,7 @@ pub enum WriteError {
     #[error(
         "the session takes {needed} bytes of cookies, and {limit} fit into {max_count} \
          (`session.cookie.max_count`): ID token {id_token}, access token {access_token}, \
-         refresh token {refresh_token}"
+         refresh token {refresh_token}{}", of_rules(*kept)
     )]
     TooLarge {
         /// What the session takes.
@@ -49,7 +49,13 @@ pub enum WriteError {
         access_token: usize,
         /// What the refresh token takes; 0 where there is none.
         refresh_token: usize,
+        /// What a rule's own tokens take that can not be left out; 0 where there are none.
+        kept: usize,
     },
+}
+
+fn of_rules(kept: usize) -> String {
+    if kept == 0 { String::new() } else { format!(", the rule's own tokens {kept}") }
 }
 
 impl From<NoEntropy> for WriteError {
@@ -157,7 +163,7 @@ impl Cookies {
     }
 
     /// Seals a session: its cookies, and the removal of the jar's pieces that a shorter
-    /// session leaves over.
+    /// session leaves over. What was kept for rules is left out where it does not fit.
     ///
     /// # Errors
     /// [`WriteError`] where the host gives no random numbers, or the tokens do not fit.
@@ -169,16 +175,41 @@ impl Cookies {
         jar: &Jar<'_>,
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<SetCookie>, WriteError> {
-        let (record, sizes) = session.record();
+        self.write_session_with(0, keys, session, host, jar, entropy)
+    }
+
+    /// The same, and the first `must_keep` of the tokens kept for rules are not left out.
+    ///
+    /// # Errors
+    /// As [`Self::write_session`].
+    pub fn write_session_with(
+        &self,
+        must_keep: usize,
+        keys: &SealingKeys,
+        session: &Session,
+        host: &str,
+        jar: &Jar<'_>,
+        entropy: &mut dyn Entropy,
+    ) -> Result<Vec<SetCookie>, WriteError> {
+        let limit = chunks::room(&self.name, self.max_count);
+        let mut kept = session.may_fit(limit.saturating_mul(2)).max(must_keep);
+        let (record, sizes) = loop {
+            let (record, sizes) = session.record(kept);
+            if kept <= must_keep || sealed::sealed_length(record.len()) <= limit {
+                break (record, sizes);
+            }
+            kept = kept.saturating_sub(1);
+        };
         let text = sealed::seal(keys, self.session_binding(host), &record, entropy)?;
         let Some(values) = chunks::split(&self.name, &text, self.max_count) else {
             return Err(WriteError::TooLarge {
                 needed: text.len(),
-                limit: chunks::room(&self.name, self.max_count),
+                limit,
                 max_count: self.max_count,
                 id_token: sealed::text_length(sizes.id_token),
                 access_token: sealed::text_length(sizes.access_token),
                 refresh_token: sealed::text_length(sizes.refresh_token),
+                kept: sealed::text_length(sizes.kept),
             });
         };
         let count = values.len();

@@ -19,7 +19,7 @@ impl Session {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, NoEntropy> {
         let name = base64url::encode(turn);
-        keys.seal(binding(&name), &self.record().0, entropy)
+        keys.seal(binding(&name), &self.record(self.kept.len()).0, entropy)
     }
 
     /// Opens what another worker sealed for `turn`; `None` for anything else. The flag says

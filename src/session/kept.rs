@@ -44,11 +44,22 @@ impl Kept {
         [token, record.text(self.refresh_token.as_ref().map(Secret::expose))]
     }
 
-    /// Reads what [`Self::write`] wrote; `opened` is the seal's proof that this gate did.
-    pub(super) fn read(record: &mut Reader<'_>, opened: &Opened) -> Option<Self> {
+    /// Reads what [`Self::write`] wrote.
+    fn read(record: &mut Reader<'_>, opened: &Opened) -> Option<Self> {
         let ask = Ask::of_bytes(record.fixed()?);
         let subject = Some(record.time()?).filter(|time| *time != Timestamp::from_seconds(0));
         let token = AccessToken::restore(record.text()??, opened)?;
         Some(Self { ask, token, subject, refresh_token: record.text()? })
     }
+}
+
+/// Reads how many there are, and all of them; `opened` is the seal's proof that this gate wrote
+/// them.
+pub(super) fn read_all(record: &mut Reader<'_>, opened: &Opened) -> Option<Vec<Kept>> {
+    let count = record.number()?;
+    let mut all = Vec::new();
+    for _ in 0..count {
+        all.push(Kept::read(record, opened)?);
+    }
+    Some(all)
 }

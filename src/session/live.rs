@@ -2,8 +2,9 @@
 
 use zeroize::Zeroizing;
 
-use super::record::{Record, Writer};
-use crate::config;
+use super::kept::{self, Kept};
+use super::record::{Record, Taken, Writer};
+use crate::config::{self, Ask};
 use crate::crypto::{Opened, Secret};
 use crate::token::{AccessToken, IdToken};
 use crate::wire::Timestamp;
@@ -23,6 +24,11 @@ pub struct Session {
     pub created: Timestamp,
     /// When a request was last noted; see [`should_touch`](Session::should_touch).
     pub seen: Timestamp,
+    /// How often the refresh token was used for something else than the session's own tokens:
+    /// where it does not rotate, nothing else tells the state before from the one after.
+    pub narrowed: u64,
+    /// The tokens of rules that have their own, the most used first.
+    pub kept: Vec<Kept>,
 }
 
 /// Why a session is over.
@@ -40,6 +46,8 @@ pub(super) struct Sizes {
     pub(super) id_token: usize,
     pub(super) access_token: usize,
     pub(super) refresh_token: usize,
+    /// All that were kept for rules.
+    pub(super) kept: usize,
 }
 
 impl Session {
@@ -77,24 +85,55 @@ impl Session {
     pub fn heap_size(&self) -> usize {
         let access_token = self.access_token.as_ref().map_or(0, AccessToken::heap_size);
         let refresh_token = self.refresh_token.as_ref().map_or(0, |token| token.expose().len());
-        self.id_token.heap_size().saturating_add(access_token).saturating_add(refresh_token)
+        let own = [self.id_token.heap_size(), access_token, refresh_token];
+        let kept = self.kept.iter().map(Kept::heap_size);
+        own.into_iter().chain(kept).fold(0, usize::saturating_add)
     }
 
-    /// The record, and what each token takes of it.
-    pub(super) fn record(&self) -> (Zeroizing<Vec<u8>>, Sizes) {
+    /// The token that was kept for whoever asks so.
+    #[must_use]
+    pub fn kept(&self, ask: &Ask) -> Option<&Kept> {
+        self.kept.iter().find(|kept| kept.ask == *ask)
+    }
+
+    /// How many of the tokens kept for rules may fit into `bytes` as they are: what is longer is
+    /// not worth compressing.
+    pub(super) fn may_fit(&self, bytes: usize) -> usize {
+        let mut sum: usize = 0;
+        let fits = |kept: &&Kept| {
+            sum = sum.saturating_add(kept.expected());
+            sum <= bytes
+        };
+        self.kept.iter().take_while(fits).count()
+    }
+
+    /// The record with the first `kept` of the tokens kept for rules, and what each token takes
+    /// of it.
+    pub(super) fn record(&self, kept: usize) -> (Zeroizing<Vec<u8>>, Sizes) {
         let id_token = self.id_token.raw().expose();
         let access_token = self.access_token.as_ref().map(|token| token.raw().expose());
         let refresh_token = self.refresh_token.as_ref().map(Secret::expose);
         let tokens = [Some(id_token), access_token, refresh_token];
         let lengths = tokens.iter().flatten().map(|text| text.len());
+        let lengths = lengths.chain(self.kept.iter().take(kept).map(Kept::expected));
         let mut record = Writer::new(lengths.fold(0, usize::saturating_add));
         record.fixed(&self.id);
         record.time(self.created);
         record.time(self.seen);
         let taken = tokens.map(|token| record.text(token));
+        // Last, and only where there is any: the rest reads as it always did.
+        let mut beside: Vec<Taken> = Vec::new();
+        if self.narrowed > 0 || kept > 0 {
+            let kept = self.kept.iter().take(kept);
+            record.number(self.narrowed);
+            record.number(u64::try_from(kept.len()).unwrap_or(u64::MAX));
+            beside.extend(kept.flat_map(|kept| kept.write(&mut record)));
+        }
         let written = record.finish();
         let [id_token, access_token, refresh_token] = taken.map(|taken| written.share(taken));
-        (written.record, Sizes { id_token, access_token, refresh_token })
+        let beside = beside.into_iter().map(|taken| written.share(taken));
+        let kept = beside.fold(0, usize::saturating_add);
+        (written.record, Sizes { id_token, access_token, refresh_token, kept })
     }
 
     /// The session of a record that the seal has opened; `None` for another layout.
@@ -110,7 +149,11 @@ impl Session {
             Some(raw) => Some(AccessToken::restore(raw, opened)?),
         };
         let refresh_token = record.text()?;
+        let (narrowed, kept) = match record.is_empty() {
+            true => (0, Vec::new()),
+            false => (record.number()?, kept::read_all(&mut record, opened)?),
+        };
         record.end()?;
-        Some(Self { id, id_token, access_token, refresh_token, created, seen })
+        Some(Self { id, id_token, access_token, refresh_token, created, seen, narrowed, kept })
     }
 }

@@ -7,6 +7,7 @@
 //! that began it), OWASP ASVS 5.0 V3.3.
 //!
 //! - [`Session`]: the tokens of a person who is logged in, and for how long.
+//! - [`Kept`]: the tokens beside them that rules have acquired.
 //! - [`Transaction`]: one attempt to log in, from the redirect to the callback.
 //! - [`KeptForm`]: what a person had sent when the session was over.
 //! - [`Cookies`] reads them from a request's [`Jar`] and writes the `Set-Cookie`s.
@@ -18,6 +19,7 @@ mod cookies;
 mod form;
 mod handover;
 mod jar;
+mod kept;
 mod live;
 mod objects;
 mod record;
@@ -34,5 +36,6 @@ pub use chunks::Text;
 pub use cookies::{Cookies, WriteError};
 pub use form::KeptForm;
 pub use jar::Jar;
+pub use kept::Kept;
 pub use live::{Ended, Session};
 pub use transaction::{LOGIN_LIFETIME, MAX_LOGINS, Transaction};

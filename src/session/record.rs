@@ -98,7 +98,7 @@ impl Writer {
         self.fields.extend_from_slice(bytes);
     }
 
-    fn number(&mut self, number: u64) {
+    pub(super) fn number(&mut self, number: u64) {
         push_number(&mut self.fields, number);
     }
 
@@ -255,7 +255,7 @@ impl<'a> Reader<'a> {
         Some(*bytes)
     }
 
-    fn number(&mut self) -> Option<u64> {
+    pub(super) fn number(&mut self) -> Option<u64> {
         let mut value = 0;
         for shift in (0..u64::BITS).step_by(7) {
             let byte = self.byte()?;

@@ -162,5 +162,7 @@ fn session(user: &User, seed: u64) -> Session {
         refresh_token: Some(Secret::new(refresh)),
         created: NOW,
         seen: NOW,
+        narrowed: 0,
+        kept: Vec::new(),
     }
 }

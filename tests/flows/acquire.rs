@@ -230,3 +230,78 @@ fn after_a_refresh_of_the_session_what_goes_upstream_is_of_now() {
     }
     assert_eq!(scene.provider.exchanges.len(), 2);
 }
+
+/// Another worker, which knows nothing yet.
+fn elsewhere(scene: &mut Scene, changes: &Value) {
+    scene.worker = Worker::new(config(changes));
+    scene.warm_up();
+}
+
+#[test]
+fn what_was_acquired_is_in_the_cookie_and_another_worker_asks_nobody() {
+    let (mut scene, mut browser) = scene();
+    let first = scene.get(&mut browser, "/good").upstream();
+    assert_eq!(first.set_cookies.len(), 1, "the session, and the token beside it");
+    let again = scene.get(&mut browser, "/good").upstream();
+    assert!(again.set_cookies.is_empty(), "once");
+    elsewhere(&mut scene, &rules());
+    assert_eq!(scene.get(&mut browser, "/also-good").upstream().token(), first.token());
+    assert_eq!(scene.provider.exchanges.len(), 1);
+    // Another rule's token comes beside it, and both survive a refresh.
+    let wide = scene.get(&mut browser, "/wide").upstream();
+    assert_eq!((wide.set_cookies.len(), scene.provider.exchanges.len()), (1, 2));
+    elsewhere(&mut scene, &rules());
+    for (path, token) in [("/good", first.token()), ("/wide", wide.token())] {
+        assert_eq!(scene.get(&mut browser, path).upstream().token(), token);
+    }
+    assert_eq!(scene.provider.exchanges.len(), 2);
+}
+
+#[test]
+fn a_token_in_the_cookie_is_judged_by_the_rule_of_today() {
+    let (mut scene, mut browser) = scene();
+    scene.get(&mut browser, "/wide").upstream();
+    let mut narrower = rules();
+    narrower["rules"][2]["access_token"]["audiences"] = json!(["another"]);
+    elsewhere(&mut scene, &narrower);
+    scene.get(&mut browser, "/wide").answer();
+    assert_eq!(scene.provider.exchanges.len(), 2, "what it asked for before is no answer");
+    // Its time is over while the session goes on: it is had again.
+    elsewhere(&mut scene, &rules());
+    scene.provider.lifetime = 3_000;
+    scene.jump(330);
+    scene.get(&mut browser, "/wide").upstream();
+    assert_eq!(scene.provider.exchanges.len(), 3);
+}
+
+#[test]
+fn what_does_not_fit_into_the_cookies_is_left_out_the_least_used_first() {
+    let mut changes = rules();
+    changes["session"] = json!({"cookie": {"max_count": 1}});
+    let noise = |seed: u64| {
+        let mut state = seed;
+        let mut letter = || {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            char::from(b'a' + (state >> 59) as u8 % 26)
+        };
+        (0..2_400).map(|_| letter()).collect::<String>()
+    };
+    let mut scene = Scene::with(changes.clone());
+    let mut browser = scene.log_in();
+    scene.provider.exchanged = json!({"noise": noise(1)});
+    scene.get(&mut browser, "/good").upstream();
+    scene.pass(1);
+    scene.provider.exchanged = json!({"noise": noise(2)});
+    let wide = scene.get(&mut browser, "/wide").upstream();
+    assert_eq!(wide.set_cookies.len(), 1);
+    elsewhere(&mut scene, &changes);
+    assert_eq!(scene.get(&mut browser, "/wide").upstream().token(), wide.token());
+    assert_eq!(scene.provider.exchanges.len(), 2);
+    scene.get(&mut browser, "/good").upstream();
+    assert_eq!(scene.provider.exchanges.len(), 3, "it had no room, and can be had again");
+    // One that fits nowhere costs nobody anything.
+    scene.provider.exchanged = json!({"noise": noise(3), "more": noise(4)});
+    let mut browser = scene.log_in();
+    assert!(!scene.get(&mut browser, "/good").upstream().token().is_empty());
+    scene.get(&mut browser, "/api").upstream();
+}

@@ -4,6 +4,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::config::testing::{config, problems, warnings};
+use crate::config::{Ask, Way};
 
 fn needs(rule: Value) -> Needs {
     config(json!({"rules": [with_match(rule)]})).rules.remove(0).needs
@@ -55,16 +56,22 @@ fn what_can_not_be_obeyed_yet_is_refused() {
 
 #[test]
 fn what_a_token_is_asked_for_is_read() {
-    let acquire = |access_token: Value| needs(json!({"access_token": access_token})).acquire;
+    let acquire = |access_token: Value| {
+        let acquire = needs(json!({"access_token": access_token})).acquire;
+        acquire.map(|acquire| Acquire { ask: Ask::default(), ..acquire })
+    };
     let one = json!({
         "audiences": ["good"], "acquire": "token_exchange", "audience": "good", "scope": ["g"]
     });
+    let (way, ask) = (Way::TokenExchange, Ask::default());
     let expected = Acquire {
+        way,
         audience: vec!["good".to_owned()],
         scope: vec!["g".to_owned()],
         resource: Vec::new(),
         extra_audiences: false,
         like: 0,
+        ask,
     };
     assert_eq!(acquire(one), Some(expected.clone()));
     let lists = json!({
@@ -73,7 +80,8 @@ fn what_a_token_is_asked_for_is_read() {
     });
     let audience = vec!["good".to_owned(), "b".to_owned()];
     let resource = vec!["https://good.example".to_owned()];
-    let more = Acquire { audience, resource, scope: Vec::new(), extra_audiences: true, like: 0 };
+    let (scope, extra_audiences) = (Vec::new(), true);
+    let more = Acquire { way, audience, scope, resource, extra_audiences, like: 0, ask };
     assert_eq!(acquire(lists), Some(more));
     assert_eq!(acquire(json!({"audiences": ["good"]})), None);
 }

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::provider::{TokenAnswer, TokenError};
-use crate::token::{AccessToken, Refusal as TokenRefusal};
+use crate::session::Kept;
+use crate::token::Refusal as TokenRefusal;
 use crate::wire::{SortedMap, Timestamp};
 
 use crate::gate::host::CallId;
@@ -35,25 +36,18 @@ pub(in crate::gate) struct AskId {
 /// A token that was acquired and verified, and what becomes of it in requests.
 #[derive(Debug)]
 pub(in crate::gate) struct Acquired {
-    pub(in crate::gate) token: AccessToken,
+    pub(in crate::gate) kept: Kept,
     pub(in crate::gate) sent: Sent,
     /// Beside the ID token of which state of the session `sent` was made.
     pub(in crate::gate) turn: Option<TurnId>,
-    /// When the session's token was issued that it was had for.
-    pub(in crate::gate) subject: Option<Timestamp>,
 }
 
 impl Acquired {
-    /// Takes a verified token in; `subject` is when the token was issued that it was had for.
-    pub(in crate::gate) fn new(
-        token: AccessToken,
-        live: &Live,
-        subject: Option<Timestamp>,
-        config: &Config,
-    ) -> Self {
-        let id_token = Some(&live.session.id_token);
-        let sent = Sent::new(config, Some(token.raw()), id_token, Some(&token));
-        Self { token, sent, turn: live.turn, subject }
+    /// Takes a verified token in.
+    pub(in crate::gate) fn new(kept: Kept, live: &Live, config: &Config) -> Self {
+        let (token, id_token) = (&kept.token, Some(&live.session.id_token));
+        let sent = Sent::new(config, Some(token.raw()), id_token, Some(token));
+        Self { kept, sent, turn: live.turn }
     }
 }
 
@@ -80,7 +74,9 @@ pub(in crate::gate) struct Booked {
     /// The latest that was had.
     pub(in crate::gate) had: Option<Rc<Acquired>>,
     pub(in crate::gate) state: State,
-    used: Timestamp,
+    /// Whether it is not in the browser's cookie yet, as far as this worker knows.
+    pub(in crate::gate) unwritten: bool,
+    pub(in crate::gate) used: Timestamp,
 }
 
 /// The tokens that this worker has acquired, or is about to.
@@ -121,11 +117,24 @@ impl Acquisitions {
                 let least = idle.min_by_key(|(_, booked)| booked.used).map(|(id, _)| *id)?;
                 self.0.remove(&least);
             }
-            self.0.insert(id, Box::new(Booked { had: None, state: State::Idle, used: now }));
+            let booked = Booked { had: None, state: State::Idle, unwritten: false, used: now };
+            self.0.insert(id, Box::new(booked));
         }
         let booked = self.0.get_mut(&id)?;
         booked.used = now;
         Some(booked)
+    }
+
+    /// What there is of a token.
+    pub(in crate::gate) fn get(&self, id: &AskId) -> Option<&Booked> {
+        self.0.get(id).map(|booked| &**booked)
+    }
+
+    /// The cookie holds all that is known of this session.
+    pub(in crate::gate) fn written(&mut self, session: &[u8; 16]) {
+        for (_, booked) in self.0.iter_mut().filter(|(id, _)| id.session == *session) {
+            booked.unwritten = false;
+        }
     }
 
     /// What is being done about a token.
@@ -162,7 +171,7 @@ impl Acquisitions {
 impl Booked {
     /// About how many bytes its token takes.
     fn size(&self) -> usize {
-        let of = |had: &Rc<Acquired>| had.token.heap_size().saturating_add(had.sent.size());
+        let of = |had: &Rc<Acquired>| had.kept.token.heap_size().saturating_add(had.sent.size());
         self.had.as_ref().map_or(0, of)
     }
 }

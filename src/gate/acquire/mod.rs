@@ -7,10 +7,12 @@
 
 pub(super) mod memory;
 
+use std::cmp::Reverse;
 use std::rc::Rc;
 
 use crate::config::{AccessTokenRules, Acquire, Config};
 use crate::provider::{TokenAnswer, TokenError, token_endpoint};
+use crate::session::{Kept, Session};
 use crate::token::{AccessToken, Kind, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
@@ -23,6 +25,9 @@ use super::request::Request;
 use super::sessions::{Freshness, freshness};
 use super::wait::Waiting;
 use super::worker::{Flight, Worker};
+
+/// Most tokens that are written into a session's cookie.
+const MOST_KEPT: usize = 16;
 
 impl Worker {
     /// The token that `rule` asks for, for a session that is good. `None`: the request waits.
@@ -38,26 +43,11 @@ impl Worker {
         rule: usize,
     ) -> Result<Option<Rc<Acquired>>, Refusal> {
         let now = host.now();
-        let Some((_, acquire)) = asked(&self.config, rule) else {
-            return Err(Refusal::ProviderUnavailable);
-        };
-        let id = AskId { session: live.session.id, rule: acquire.like };
-        let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
-        if let Some(acquired) = booked.had.as_mut().filter(|acquired| acquired.turn != live.turn) {
-            let (token, subject) = (acquired.token.clone(), acquired.subject);
-            *acquired = Rc::new(Acquired::new(token, live, subject, &self.config));
-        }
-        let (had, may_call) = (booked.had.clone(), booked.state.may_call(now));
-        let had = had.map(|acquired| {
-            // Since a refresh the user may have other rights.
-            let refreshed = issued(live) > acquired.subject;
-            let least = if refreshed { Freshness::Due } else { Freshness::Fresh };
-            (self.lasting(&acquired.token, now).max(least), acquired)
-        });
+        let (id, had) = self.had(live, rule, now)?;
         if let Some((Freshness::Fresh, acquired)) = had {
             return Ok(Some(acquired));
         }
-        if may_call {
+        if self.acquisitions.state(&id).is_some_and(|state| state.may_call(now)) {
             self.ask(host, id, live);
         }
         // While the one before is good nobody waits.
@@ -73,6 +63,69 @@ impl Worker {
             Some(State::Refused(_, refusal)) => Err(Refusal::SessionToken(refusal.clone())),
             Some(State::Idle | State::Failed(_)) | None => Err(Refusal::ProviderUnavailable),
         }
+    }
+
+    /// What this worker or the cookie has of the token that `rule` asks for, and how much life is
+    /// left in it: the newer one, since another worker may have had one, too.
+    ///
+    /// # Errors
+    /// [`Refusal::Busy`].
+    fn had(
+        &mut self,
+        live: &Live,
+        rule: usize,
+        now: Timestamp,
+    ) -> Result<(AskId, Option<(Freshness, Rc<Acquired>)>), Refusal> {
+        let Some((_, acquire)) = asked(&self.config, rule) else {
+            return Err(Refusal::ProviderUnavailable);
+        };
+        let id = AskId { session: live.session.id, rule: acquire.like };
+        let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
+        let issued_at = |kept: &Kept| kept.token.issued_at();
+        let ours = booked.had.as_ref().map(|acquired| issued_at(&acquired.kept));
+        if let Some(kept) = live.session.kept(&acquire.ask)
+            && ours.is_none_or(|ours| issued_at(kept) > ours)
+        {
+            booked.had = Some(Rc::new(Acquired::new(kept.clone(), live, &self.config)));
+            booked.unwritten = false;
+        }
+        if let Some(acquired) = booked.had.as_mut().filter(|acquired| acquired.turn != live.turn) {
+            *acquired = Rc::new(Acquired::new(acquired.kept.clone(), live, &self.config));
+        }
+        let had = booked.had.clone().map(|acquired| {
+            // Since a refresh the user may have other rights.
+            let refreshed = issued(live) > acquired.kept.subject;
+            let least = if refreshed { Freshness::Due } else { Freshness::Fresh };
+            (self.lasting(&acquired.kept.token, now).max(least), acquired)
+        });
+        Ok((id, had))
+    }
+
+    /// What goes into the session's cookie for rules, the most used first: what this worker has,
+    /// or the cookie had. What has ended is left out, and what no rule asks for any more.
+    pub(super) fn beside(&self, session: &Session, now: Timestamp) -> Vec<Kept> {
+        let rules = self.config.rules.iter().enumerate();
+        let asks = rules.filter_map(|(index, rule)| {
+            let acquire = rule.needs.acquire.as_ref().filter(|acquire| acquire.like == index)?;
+            let ours = self.acquisitions.get(&AskId { session: session.id, rule: index });
+            let had = ours.and_then(|booked| booked.had.as_ref()).map(|acquired| &acquired.kept);
+            let theirs = session.kept(&acquire.ask);
+            let newest = had.into_iter().chain(theirs).max_by_key(|kept| kept.token.issued_at())?;
+            let used = ours.map(|booked| booked.used);
+            (newest.token.expires_at() > now).then_some((used, newest))
+        });
+        let mut asks: Vec<_> = asks.collect();
+        asks.sort_by_key(|(used, _)| Reverse(*used));
+        asks.into_iter().take(MOST_KEPT).map(|(_, kept)| kept.clone()).collect()
+    }
+
+    /// Whether a token that `rule` asks for is yet to be written into this session's cookie.
+    pub(super) fn unwritten(&self, live: &Live, rule: Option<usize>) -> bool {
+        let asked = rule.and_then(|rule| asked(&self.config, rule));
+        asked.is_some_and(|(_, acquire)| {
+            let id = AskId { session: live.session.id, rule: acquire.like };
+            self.acquisitions.get(&id).is_some_and(|booked| booked.unwritten)
+        })
     }
 
     fn lasting(&self, token: &AccessToken, now: Timestamp) -> Freshness {
@@ -166,9 +219,13 @@ impl Worker {
                 let reason = "by the rule's own audiences";
                 log::outcome(host, Level::Info, "token_acquired", reason);
                 let lasts = self.lasting(&token, now) == Freshness::Fresh;
-                let acquired = Acquired::new(token, &live, issued(&live), &self.config);
-                if let Some(booked) = self.acquisitions.booked(id, now) {
-                    booked.had = Some(Rc::new(acquired));
+                if let Some((_, acquire)) = asked(&self.config, id.rule)
+                    && let Some(booked) = self.acquisitions.booked(id, now)
+                {
+                    let (ask, subject) = (acquire.ask, issued(&live));
+                    let kept = Kept { ask, token, subject, refresh_token: None };
+                    booked.had = Some(Rc::new(Acquired::new(kept, &live, &self.config)));
+                    booked.unwritten = true;
                     // Else every request would ask, and whoever waits again and again.
                     booked.state = if lasts { State::Idle } else { State::Failed(now) };
                 }

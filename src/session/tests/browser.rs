@@ -84,6 +84,8 @@ pub(super) fn session(size: usize) -> Session {
         refresh_token: Some(Secret::new("opaque refresh token".to_owned())),
         created: NOW,
         seen: NOW.plus(Duration::from_millis(1)),
+        narrowed: 0,
+        kept: Vec::new(),
     }
 }
 

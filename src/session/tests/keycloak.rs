@@ -50,7 +50,7 @@ fn keycloak_sessions_are_as_small_as_promised() {
 /// Two thirds of what is left of alice's session are signatures and identifiers: noise.
 #[test]
 fn what_is_left_is_mostly_noise() {
-    let (record, sizes) = ALICE.session(1).record();
+    let (record, sizes) = ALICE.session(1).record(0);
     let signatures = 256 + 256 + 64;
     println!("record: {} bytes, {signatures} of them signatures; {sizes:?}", record.len());
     assert!(sizes.id_token > 256 && sizes.access_token > 256 && sizes.refresh_token > 64);

@@ -1,10 +1,11 @@
 //! Records inside the seal: of every version that was ever written, cut, changed, or bombs.
 //! All are sealed with our own key, as another version of the gate might, or a bug.
 
-use super::browser::{HOST, NAME, Xorshift, keys, session};
+use super::browser::{HOST, NAME, NOW, Xorshift, keys, session};
+use crate::config::Ask;
 use crate::crypto::seal::Binding;
 use crate::crypto::{Purpose, Secret};
-use crate::session::Session;
+use crate::session::{Kept, Session};
 use crate::wire::{Timestamp, base64url};
 
 /// What opens records, each sealed first.
@@ -69,6 +70,38 @@ fn assert_same(one: &Session, other: &Session) {
     let refresh_token =
         |session: &Session| session.refresh_token.as_ref().map(|token| token.expose().to_owned());
     assert_eq!(refresh_token(one), refresh_token(other));
+    let kept = |session: &Session| {
+        let text = |secret: &Secret| secret.expose().to_owned();
+        let all = session.kept.iter().map(|kept| {
+            let refresh_token = kept.refresh_token.as_ref().map(text);
+            (kept.ask, text(kept.token.raw()), kept.subject, refresh_token)
+        });
+        (session.narrowed, all.collect::<Vec<_>>())
+    };
+    assert_eq!(kept(one), kept(other));
+}
+
+/// A session with tokens for two rules beside its own.
+fn with_kept() -> Session {
+    let kept = |number: u8, refresh_token: Option<&str>| Kept {
+        ask: Ask::of_bytes([number; 16]),
+        token: session(usize::from(number)).access_token.unwrap(),
+        subject: refresh_token.map(|_| NOW),
+        refresh_token: refresh_token.map(|text| Secret::new(text.to_owned())),
+    };
+    Session { narrowed: 3, kept: vec![kept(1, None), kept(2, Some("r"))], ..session(0) }
+}
+
+#[test]
+fn tokens_of_rules_come_back_as_many_as_are_asked_for_and_the_session_with_them() {
+    let session = with_kept();
+    for count in 0..=2 {
+        let read = open(&session.record(count).0).unwrap();
+        let kept = session.kept[..count].to_vec();
+        assert_same(&read, &Session { kept, ..session.clone() });
+    }
+    let narrowed = Session { kept: Vec::new(), ..session };
+    assert_same(&open(&narrowed.record(0).0).unwrap(), &narrowed);
 }
 
 #[test]
@@ -76,7 +109,7 @@ fn sessions_of_the_first_version_still_open_and_the_new_are_smaller() {
     let session = session(400);
     let first = version_1(&session);
     assert_same(&open(&first).unwrap(), &session);
-    let (record, _) = session.record();
+    let (record, _) = session.record(0);
     assert_same(&open(&record).unwrap(), &session);
     assert!(record.len() < first.len() * 2 / 3, "{} of {}", record.len(), first.len());
 }
@@ -108,7 +141,7 @@ fn a_token_of_another_kind_comes_back_as_it_was() {
     let mut session = session(400);
     for token in ["v1/opaque+token==", "0.AXYA", "e30.AA.AA.AA.AA", "e30.e30.", "e31.e30.c2", ""] {
         session.refresh_token = Some(Secret::new(token.to_owned()));
-        assert_same(&open(&session.record().0).unwrap(), &session);
+        assert_same(&open(&session.record(0).0).unwrap(), &session);
     }
 }
 
@@ -116,7 +149,11 @@ fn a_token_of_another_kind_comes_back_as_it_was() {
 #[test]
 fn a_record_that_is_cut_or_changed_inside_the_seal_does_not_panic() {
     let mut open = opener();
-    let records = [(version_1(&session(0)), 2), (session(0).record().0.to_vec(), 8)];
+    let records = [
+        (version_1(&session(0)), 2),
+        (session(0).record(0).0.to_vec(), 8),
+        (with_kept().record(2).0.to_vec(), 8),
+    ];
     for (record, bits) in records {
         assert!(open(&record).is_some());
         assert!(open(&[record.as_slice(), &[0]].concat()).is_none(), "nothing may follow");
