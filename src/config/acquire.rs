@@ -106,10 +106,6 @@ pub(super) fn read(
         return not_asked(section, to);
     };
     let node = section.get("acquire")?;
-    if way != Way::TokenExchange {
-        node.problem("not supported yet", Some("write token_exchange or session"), to);
-        return None;
-    }
     if !sources.login {
         node.problem("needs `login`: there is no session without it", None, to);
         return None;

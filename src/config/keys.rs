@@ -305,8 +305,9 @@ pub const KEYS: &[Key] = &[
         "rules[].access_token.acquire",
         Means("`session`"),
         "Where the token comes from. `session`: the one that the session has must do; else 403. \
-         `token_exchange`: the session's is exchanged for it (RFC 8693). `refresh_token` and \
-         `authorization_code` are not supported yet. See [acquired tokens](#acquired-tokens).",
+         `token_exchange`: the session's is exchanged for it (RFC 8693). `refresh_token`: a \
+         refresh with this rule's `scope` gets it. `authorization_code`: another trip through the \
+         provider's single sign-on. See [acquired tokens](#acquired-tokens).",
     ),
     key(
         "rules[].access_token.audience",

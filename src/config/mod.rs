@@ -152,6 +152,7 @@ impl Config {
 
         if let (Some(rules), Some(client)) = (&rules, &client) {
             rules::warn_of_public_exchange(rules, client, to);
+            rules::warn_of_ungranted_scope(rules, client, to);
         }
         check_whole(&root, to);
         if let (Some(id_token), Some(Some(access_token))) = (&id_token, &access_token) {

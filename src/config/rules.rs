@@ -1,6 +1,6 @@
 //! `rules`: which requests need whom. The first match wins.
 
-use super::acquire::{Ask, Way};
+use super::acquire::{Acquire, Ask, Way};
 use super::client::{Client, ClientAuthentication};
 use super::endpoints::Endpoints;
 use super::needs::{self, Needs, Sources};
@@ -231,6 +231,22 @@ pub(super) fn warn_of_public_exchange(rules: &[Rule], client: &Client, to: &mut 
     {
         let path = format!("rules[{rule}].access_token.acquire");
         to.warn(&path, "most providers exchange no tokens for a client without a secret");
+    }
+}
+
+/// Warns of a scope that a refresh can not get: it only narrows (RFC 6749 section 6).
+pub(super) fn warn_of_ungranted_scope(rules: &[Rule], client: &Client, to: &mut Report<'_>) {
+    for (index, rule) in rules.iter().enumerate() {
+        let narrows = |acquire: &&Acquire| acquire.way == Way::RefreshToken;
+        let Some(acquire) = rule.needs.acquire.as_ref().filter(narrows) else { continue };
+        let missing = acquire.scope.iter().find(|scope| !client.scope.contains(scope));
+        if let Some(scope) = missing {
+            let path = format!("rules[{index}].access_token.scope");
+            let what = format!(
+                "`{scope}` is not in client.scope: a refresh only narrows what was granted at login"
+            );
+            to.warn(&path, &what);
+        }
     }
 }
 

@@ -109,14 +109,7 @@ fn what_is_known_and_comes_later_is_refused() {
         },
         "access_token": {"format": "opaque", "introspection_cache": "30s"},
         "endpoints": {"backchannel_logout": "/oauth2/backchannel-logout"},
-        "upstream": {"headers": {"x-mail": "userinfo.email"}},
-        "rules": [{
-            "match": {"route_name": "good"},
-            "access_token": {
-                "audiences": ["good-service"],
-                "acquire": "authorization_code"
-            }
-        }]
+        "upstream": {"headers": {"x-mail": "userinfo.email"}}
     });
     let problems = problems(change);
     let refused: Vec<_> = problems
@@ -134,8 +127,7 @@ fn what_is_known_and_comes_later_is_refused() {
             "upstream.headers.x-mail",
             "access_token.introspection_cache",
             "access_token.format",
-            "endpoints.backchannel_logout",
-            "rules[0].access_token.acquire"
+            "endpoints.backchannel_logout"
         ]
     );
 }

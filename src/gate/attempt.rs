@@ -47,6 +47,7 @@ pub(super) fn begin(
         created: now,
         attempts,
         form: false,
+        ask: None,
     })
 }
 

@@ -136,7 +136,13 @@ impl Worker {
         let id = TurnId::of_login(transaction.state.expose());
         self.turns.sweep(host.now(), self.patience());
         if self.turns.get(&id).is_none() {
-            let errand = Errand::Login(Rc::new(transaction.clone()));
+            let attempt = Rc::new(transaction.clone());
+            let errand = match (transaction.ask, self.live(host, request)) {
+                (None, _) => Errand::Login(attempt),
+                (Some(_), Some(live)) => Errand::Trip(live, attempt),
+                // There is nothing left to have it beside.
+                (Some(_), None) => return self.back(request, &transaction, Vec::new()),
+            };
             self.take_turn(host, id, errand, &call);
         }
         match self.turns.get(&id) {
@@ -169,7 +175,10 @@ impl Worker {
         authorize::response_issuer(metadata, &self.config.provider.issuer, issuer)
             .map_err(|mismatch| Refusal::ResponseIssuer(mismatch.to_string()))?;
         if let Some((error, description)) = parameters.error.clone() {
-            return Err(Refusal::ProviderError { error, description });
+            return Err(match transaction.ask {
+                None => Refusal::ProviderError { error, description },
+                Some(_) => Refusal::NotGranted { error, description },
+            });
         }
         let code = parameters.code.as_ref().ok_or(Refusal::NoCode)?;
         let (provider, client) = (&self.config.provider, &self.config.client);
@@ -211,7 +220,7 @@ impl Worker {
         Ok(random_bytes(host).map(session))
     }
 
-    /// The session begins.
+    /// The session begins, or has a rule's token beside it.
     fn logged_in(
         &mut self,
         host: &mut dyn Host,
@@ -220,10 +229,13 @@ impl Worker {
         live: &Live,
     ) -> Result<Step, Refusal> {
         let mut cookies = self.take_transaction(host, request, transaction.state.expose()).1;
+        if let Some(ask) = &transaction.ask {
+            cookies.extend(self.trip_done(host, request, live, ask)?);
+            return self.back(request, transaction, cookies);
+        }
         cookies.extend(self.write_session(host, request, &live.session)?);
         log::decision(host, Level::Info, request.arrival, "logged_in", "both tokens were verified");
         let back = &transaction.return_to;
-        let location = request.origin.at(back.as_str());
         let reply = match self.take_form(request, transaction) {
             Some((form, removal)) => {
                 cookies.extend(removal);
@@ -231,8 +243,22 @@ impl Worker {
                 fields.map_or_else(|| Reply::form_is_gone(back), |f| Reply::form(&form, &f, back))
             }
             None if transaction.form => Reply::form_is_gone(back),
-            None if cookies_are_strict(&self.config) => Reply::hand_over(&location),
-            None => Reply::redirect(&location)?,
+            None => return self.back(request, transaction, cookies),
+        };
+        Ok(Step::Reply(reply.with_cookies(cookies)))
+    }
+
+    /// Back to the page where it began.
+    fn back(
+        &self,
+        request: &Request<'_>,
+        transaction: &Transaction,
+        cookies: Vec<SetCookie>,
+    ) -> Result<Step, Refusal> {
+        let location = request.origin.at(transaction.return_to.as_str());
+        let reply = match cookies_are_strict(&self.config) {
+            true => Reply::hand_over(&location),
+            false => Reply::redirect(&location)?,
         };
         Ok(Step::Reply(reply.with_cookies(cookies)))
     }

@@ -89,22 +89,28 @@ impl Worker {
         // A logout in the meantime wins: the answer does not bring the session back. One that
         // was given up is late, not wrong: the refresh token is spent, and this is its worth.
         let awaited = matches!(self.turns.get(&id), None | Some(Turn::Calling | Turn::Failed));
-        let ended = matches!(&errand, Errand::Refresh(live) if self.turns.ended(live));
+        let ended = errand.live().is_some_and(|live| self.turns.ended(live));
         if !awaited || ended {
             return;
         }
         let turn = match answer {
             Ok(answer) => self.judged(host, &id, errand, answer, true),
             Err(error) => {
-                let over = matches!(errand, Errand::Refresh(_)) && error.invalid_grant();
+                let over = errand.refreshes() && error.invalid_grant();
                 // Sessions end at the provider every day; whatever else went wrong should not.
                 let (level, decision) =
                     if over { (Level::Info, "session_over") } else { (Level::Warn, "call_failed") };
                 log::outcome(host, level, decision, &error.to_string());
                 match (errand, error) {
                     _ if over => Turn::Ended,
-                    (Errand::Login(_), error @ TokenError::Refused { .. }) => {
+                    (Errand::Login(_) | Errand::Trip(..), error @ TokenError::Refused { .. }) => {
                         Turn::CallRefused(error)
+                    }
+                    (Errand::Narrow(live, ask) | Errand::Renew(live, ask), error) => {
+                        if let Some(id) = self.ask_id(&live, &ask) {
+                            self.not_acquired(host, &id, error);
+                        }
+                        Turn::Failed
                     }
                     _ => Turn::Failed,
                 }
@@ -179,6 +185,13 @@ impl Worker {
         let verified = match &errand {
             Errand::Refresh(live) => self.verify_renewed(host, &live.session, &answer).map(Ok),
             Errand::Login(transaction) => self.verify_login(host, transaction, &answer),
+            Errand::Narrow(live, ask) => {
+                self.verify_narrowed(host, live, ask, &answer, may_wait).map(Ok)
+            }
+            Errand::Trip(live, transaction) => {
+                self.verify_trip(host, live, transaction, &answer).map(Ok)
+            }
+            Errand::Renew(live, ask) => self.verify_kept(host, live, ask, &answer).map(Ok),
         };
         match verified {
             Ok(Err(NoEntropy)) => {
@@ -186,7 +199,9 @@ impl Worker {
                 Turn::Failed
             }
             Ok(Ok(session)) => {
-                log::outcome(host, Level::Info, "tokens_verified", "each by its own rules");
+                if errand.is_sessions() {
+                    log::outcome(host, Level::Info, "tokens_verified", "each by its own rules");
+                }
                 Turn::Renewed(Rc::new(Live::new(session, true, &self.config)))
             }
             Err(refusal)

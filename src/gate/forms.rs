@@ -21,6 +21,7 @@ use crate::session::KeptForm;
 use crate::wire::Timestamp;
 
 use super::host::{Host, Level, StreamId};
+use super::login::For;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
@@ -152,7 +153,7 @@ impl Worker {
         let read = read.unwrap_or_else(|| Err(self.late(host)));
         let form = read.map_err(|why| self.unkept(request, why))?;
         let back = self.page_of_form(request);
-        let mut begun = self.begin_login(host, request, back, 0, true)?;
+        let mut begun = self.begin_login(host, request, back, 0, For::Form)?;
         let (Some(cookies), Some(settings)) = (&self.cookies, &self.config.session) else {
             return Err(Refusal::NoSessions.into());
         };

@@ -22,7 +22,7 @@ use super::worker::Worker;
 
 /// How many refreshes an older cookie may be behind: more than go into the time for which
 /// outcomes are remembered.
-const REFRESHES_BEHIND: usize = 64;
+pub(super) const REFRESHES_BEHIND: usize = 64;
 
 /// What a request does after it asked for its turn.
 #[derive(Debug)]

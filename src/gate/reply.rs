@@ -93,7 +93,10 @@ impl Reply {
 
     /// The answer to a refused request. `login` is the login endpoint's path.
     pub(super) fn refused(refusal: &Refusal, arrival: &Arrival<'_>, login: Option<&str>) -> Self {
-        let login = login.filter(|_| refusal.offers_login());
+        let login = match refusal {
+            Refusal::TokenNeeded { login } => Some(login.as_str()),
+            _ => login.filter(|_| refusal.offers_login()),
+        };
         let page = arrival.wants_page();
         let mut reply = if page {
             Self::page(refusal.status(), page::html(refusal, login))
@@ -147,7 +150,10 @@ impl Reply {
 /// `WWW-Authenticate` (RFC 6750 section 3): without credentials no error code.
 fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
     let (error, description) = match refusal {
-        Refusal::Unauthenticated | Refusal::FormNotSent { .. } | Refusal::NoBearer => {
+        Refusal::Unauthenticated
+        | Refusal::FormNotSent { .. }
+        | Refusal::TokenNeeded { .. }
+        | Refusal::NoBearer => {
             return Some(HeaderValue::from_static("Bearer"));
         }
         Refusal::Bearer(_) | Refusal::BearerMalformed(_) => (refusal.code(), refusal.to_string()),

@@ -190,10 +190,15 @@ impl Worker {
         if self.config.login {
             match endpoint(&self.config.endpoints, arrival.path()) {
                 Some(Endpoint::Callback) => return self.callback(host, request),
-                Some(Endpoint::Login) => return self.login_endpoint(host, request),
+                Some(Endpoint::Login) => return self.login_endpoint(host, request, None),
                 Some(Endpoint::Logout) => return self.logout(host, request),
                 Some(Endpoint::Session) => return self.session_info(host, request),
                 None => {}
+            }
+            if self.rules_take_turns
+                && let Some(rule) = self.trip_of(arrival.path())
+            {
+                return self.login_endpoint(host, request, Some(rule));
             }
         }
         let route = self.route(host)?;

@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::{self, Needs};
+use crate::config::{self, Ask, Needs};
 use crate::crypto::NoEntropy;
-use crate::http::SetCookie;
+use crate::http::{LocalPath, SetCookie};
 use crate::policy::{Decision, navigation};
 use crate::session::{Session, WriteError};
 use crate::token::{Check, Refusal as TokenRefusal};
@@ -14,6 +14,7 @@ use crate::wire::Timestamp;
 use super::forward::{Forward, Stamp};
 use super::host::{Host, Level};
 use super::identity::{Identity, Live, Unfit};
+use super::login::redirects;
 use super::refresh::Turned;
 use super::refusal::{Refusal, Refused};
 use super::request::Request;
@@ -46,7 +47,13 @@ impl Worker {
         if navigation::cross_site_unsafe(&request.arrival.metadata(), &request.origin) {
             return Err(Refusal::CrossSite.into());
         }
-        match self.turn(host, request, &live)? {
+        let turned = match self.turn(host, request, &live)? {
+            Turned::Go(newest) if self.rules_take_turns => {
+                self.rules_turn(host, request, &newest, decision)?
+            }
+            turned => turned,
+        };
+        match turned {
             Turned::Go(newest) => {
                 let renewed = newest.turn != live.turn;
                 self.pass(host, request, &newest, renewed, decision)
@@ -124,17 +131,26 @@ impl Worker {
                 return self.unauthenticated(host, request, decision.unauthenticated);
             }
             Err(unfit) => {
-                let refusal = match unfit {
-                    Unfit::Token(refusal) => Refusal::SessionToken(refusal),
-                    Unfit::Otherwise(refusal) => *refusal,
-                    Unfit::Right(missing) => Refusal::MissingRight(missing),
-                };
                 // The session is good elsewhere, and its old refresh token is spent.
                 let cookies = match renewed {
                     true => self.write_session(host, request, &live.session).unwrap_or_default(),
                     false => Vec::new(),
                 };
-                return Err(Refused::new(refusal, cookies));
+                let refusal = match unfit {
+                    Unfit::Token(refusal) => Refusal::SessionToken(refusal),
+                    Unfit::Otherwise(refusal) => *refusal,
+                    Unfit::Right(missing) => Refusal::MissingRight(missing),
+                };
+                return match (refusal, decision.rule) {
+                    (Refusal::TokenNeeded { .. }, Some(rule))
+                        if redirects(request, decision.unauthenticated) =>
+                    {
+                        let back = LocalPath::parse(request.arrival.target);
+                        let back = back.unwrap_or_else(LocalPath::root);
+                        self.start_trip(host, request, back, rule, cookies)
+                    }
+                    (refusal, _) => Err(Refused::new(refusal, cookies)),
+                };
             }
         };
         let cookies = if renewed {
@@ -206,20 +222,33 @@ impl Worker {
     }
 
     /// The cookies that keep `session`, and what rules have beside it, in the browser that asked.
-    #[cold]
     pub(super) fn write_session(
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         session: &Session,
     ) -> Result<Vec<SetCookie>, Refusal> {
-        let kept = self.beside(session, host.now());
+        self.write_session_with(host, request, session, None)
+    }
+
+    /// The same; what was had for `must_keep` has to fit.
+    #[cold]
+    pub(super) fn write_session_with(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        session: &Session,
+        must_keep: Option<&Ask>,
+    ) -> Result<Vec<SetCookie>, Refusal> {
+        let kept = self.beside(session, must_keep, host.now());
         let session = Session { kept, ..session.clone() };
         let (Some(cookies), Some(settings)) = (&self.cookies, &self.config.session) else {
             return Err(Refusal::NoSessions);
         };
-        let origin = request.origin.host();
-        let written = cookies.write_session(&settings.keys, &session, origin, &request.jar, host);
+        let (keys, origin) = (&settings.keys, request.origin.host());
+        let must_keep = usize::from(must_keep.is_some());
+        let written =
+            cookies.write_session_with(must_keep, keys, &session, origin, &request.jar, host);
         self.acquisitions.written(&session.id);
         written.map_err(|error| match error {
             WriteError::NoEntropy => Refusal::NoEntropy(NoEntropy),

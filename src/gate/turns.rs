@@ -8,10 +8,11 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::Config;
+use crate::config::{Ask, Config};
+use crate::crypto::Secret;
 use crate::crypto::digest::sha256;
 use crate::provider::{TokenAnswer, TokenError};
-use crate::session::{Session, Transaction};
+use crate::session::{Kept, Session, Transaction};
 use crate::token::{AccessToken, Refusal};
 use crate::wire::{SortedMap, Timestamp};
 
@@ -39,10 +40,23 @@ impl TurnId {
         let refresh_token = session.refresh_token.as_ref()?;
         let access_token = session.access_token.as_ref().map(AccessToken::raw);
         let tokens = [Some(session.id_token.raw()), access_token, Some(refresh_token)];
-        // Digests of one length each: no two lists of tokens are written alike.
-        let digests =
-            tokens.map(|token| token.map_or([0; 32], |token| sha256(token.expose().as_bytes())));
-        Some(Self { session: session.id, token: sha256(digests.as_flattened()) })
+        let digests = digests(tokens);
+        // Where refresh tokens do not rotate, the tokens stay what they were when they have been
+        // used for a rule's.
+        let token = match session.narrowed {
+            0 => sha256(digests.as_flattened()),
+            times => sha256(&[digests.as_flattened(), &times.to_be_bytes()].concat()),
+        };
+        Some(Self { session: session.id, token })
+    }
+
+    /// The turn at which a rule's own token would be renewed by its own refresh token; `None`
+    /// without one.
+    pub(super) fn of_kept(session: &Session, kept: &Kept) -> Option<Self> {
+        let refresh_token = kept.refresh_token.as_ref()?;
+        let digests = digests([Some(kept.token.raw()), Some(refresh_token)]);
+        let token = sha256(&[b"kept\0", digests.as_flattened()].concat());
+        Some(Self { session: session.id, token })
     }
 
     /// The turn at which a login's code becomes tokens.
@@ -65,6 +79,11 @@ impl TurnId {
     }
 }
 
+/// Of one length each: no two lists of tokens are written alike.
+fn digests<const N: usize>(tokens: [Option<&Secret>; N]) -> [[u8; 32]; N] {
+    tokens.map(|token| token.map_or([0; 32], |token| sha256(token.expose().as_bytes())))
+}
+
 /// What the tokens are for.
 #[derive(Debug, Clone)]
 pub(super) enum Errand {
@@ -72,6 +91,35 @@ pub(super) enum Errand {
     Refresh(Rc<Live>),
     /// To begin the session of this login.
     Login(Rc<Transaction>),
+    /// For a rule, beside those of this session, by the session's refresh token.
+    Narrow(Rc<Live>, Ask),
+    /// For a rule, beside those of this session, by another trip through the single sign-on.
+    Trip(Rc<Live>, Rc<Transaction>),
+    /// For a rule: by the refresh token that came with the one that this session has for it.
+    Renew(Rc<Live>, Ask),
+}
+
+impl Errand {
+    /// The session that it is for, where there is one already.
+    pub(super) fn live(&self) -> Option<&Rc<Live>> {
+        match self {
+            Self::Refresh(live)
+            | Self::Narrow(live, _)
+            | Self::Trip(live, _)
+            | Self::Renew(live, _) => Some(live),
+            Self::Login(_) => None,
+        }
+    }
+
+    /// Whether a refresh token is sent.
+    pub(super) const fn refreshes(&self) -> bool {
+        matches!(self, Self::Refresh(_) | Self::Narrow(..) | Self::Renew(..))
+    }
+
+    /// Whether the session's own tokens come of it.
+    pub(super) const fn is_sessions(&self) -> bool {
+        matches!(self, Self::Refresh(_) | Self::Login(_))
+    }
 }
 
 /// What is known of a turn.

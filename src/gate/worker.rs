@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::config::Config;
+use crate::config::{Config, Rule, Way};
 use crate::http::Head;
 use crate::http::url::Origin;
 use crate::policy::Rules;
@@ -44,6 +44,8 @@ pub struct Worker {
     pub(super) config: Config,
     pub(super) provider: Provider,
     pub(super) rules: Rules,
+    /// Whether any rule acquires its token in a turn at the token endpoint.
+    pub(super) rules_take_turns: bool,
     pub(super) cookies: Option<Cookies>,
     pub(super) sessions: Cache<Rc<Live>>,
     pub(super) bearers: Cache<Rc<Bearer>>,
@@ -65,6 +67,7 @@ impl Worker {
         Self {
             provider: Provider::new(&config.provider, config.login),
             rules: Rules::new(&config.rules),
+            rules_take_turns: config.rules.iter().any(takes_turns),
             cookies: cookies(&config),
             sessions: Cache::new(SESSIONS_BYTES),
             bearers: Cache::new(BEARERS_BYTES),
@@ -320,6 +323,10 @@ impl Worker {
             Waiting::Keys | Waiting::Form { .. } => false,
         }
     }
+}
+
+fn takes_turns(rule: &Rule) -> bool {
+    rule.needs.acquire.as_ref().is_some_and(|acquire| acquire.way != Way::TokenExchange)
 }
 
 /// How cookies are read and written, where there are any.

@@ -5,7 +5,7 @@
 
 use super::answer::printable;
 use super::discovery::Metadata;
-use crate::config::{Client, Issuer};
+use crate::config::{Acquire, Client, Issuer};
 use crate::crypto::Secret;
 use crate::crypto::digest::sha256;
 use crate::wire::base64url;
@@ -25,6 +25,8 @@ pub struct AuthorizationRequest<'a> {
     pub nonce: &'a str,
     /// See [`code_challenge`].
     pub code_challenge: &'a str,
+    /// What a rule asks for beside a session; `None`: the session itself.
+    pub acquire: Option<&'a Acquire>,
 }
 
 /// Where the browser is sent to log in, with the client's `authorization_parameters`; the
@@ -38,7 +40,7 @@ pub fn authorization_url(
     request: &AuthorizationRequest<'_>,
 ) -> Option<String> {
     let endpoint = metadata.authorization_endpoint.as_ref()?;
-    let scope = client.scope.join(" ");
+    let scope = request.acquire.map_or_else(|| client.scope.join(" "), scope_of);
     let mut parameters = vec![
         ("response_type", "code"),
         ("client_id", client.client_id.as_str()),
@@ -49,9 +51,24 @@ pub fn authorization_url(
         ("code_challenge", request.code_challenge),
         ("code_challenge_method", "S256"),
     ];
-    let more = &client.authorization_parameters;
-    parameters.extend(more.iter().map(|(name, value)| (name.as_str(), value.as_str())));
+    let more = client.authorization_parameters.iter();
+    let more = more.map(|(name, value)| (name.as_str(), value.as_str()));
+    match request.acquire {
+        None => parameters.extend(more),
+        // What the session is for is not what the rule's token is for.
+        Some(acquire) => {
+            parameters.extend(more.filter(|(name, _)| !matches!(*name, "audience" | "resource")));
+            parameters.extend(acquire.audience.iter().map(|name| ("audience", name.as_str())));
+            parameters.extend(acquire.resource.iter().map(|name| ("resource", name.as_str())));
+        }
+    }
     Some(endpoint.with_query(&parameters))
+}
+
+/// What a rule asks for, and `openid`: its ID token says whether the same user is signed in there.
+fn scope_of(acquire: &Acquire) -> String {
+    let own = acquire.scope.iter().map(String::as_str).filter(|scope| *scope != "openid");
+    std::iter::once("openid").chain(own).collect::<Vec<_>>().join(" ")
 }
 
 /// The challenge to `verifier` by method S256 (RFC 7636 section 4.2); there is no other.
@@ -124,6 +141,7 @@ mod tests {
         state: "st",
         nonce: "no",
         code_challenge: "ch",
+        acquire: None,
     };
 
     #[test]

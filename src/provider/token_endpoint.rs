@@ -58,6 +58,28 @@ pub fn refresh_call(
     token_call(provider, client, metadata, &grant)
 }
 
+/// The call that has a narrower access token for a refresh token (RFC 6749 section 6: `scope`
+/// must be part of what was granted; RFC 8707 section 2.2: `resource`).
+///
+/// `None` where the token endpoint is not known.
+#[must_use]
+pub fn narrow_call(
+    provider: &config::Provider,
+    client: &Client,
+    metadata: &Metadata,
+    refresh_token: &Secret,
+    acquire: &Acquire,
+) -> Option<HttpCall> {
+    let scope = acquire.scope.join(" ");
+    let mut grant =
+        vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.expose())];
+    grant.extend(acquire.resource.iter().map(|name| ("resource", name.as_str())));
+    if !scope.is_empty() {
+        grant.push(("scope", &scope));
+    }
+    token_call(provider, client, metadata, &grant)
+}
+
 /// The call that exchanges an access token for another one (RFC 8693 section 2.1).
 ///
 /// `None` where the token endpoint is not known.

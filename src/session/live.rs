@@ -96,6 +96,12 @@ impl Session {
         self.kept.iter().find(|kept| kept.ask == *ask)
     }
 
+    /// Keeps a token for a rule, instead of the one before it.
+    pub fn keep(&mut self, kept: Kept) {
+        self.kept.retain(|other| other.ask != kept.ask);
+        self.kept.insert(0, kept);
+    }
+
     /// How many of the tokens kept for rules may fit into `bytes` as they are: what is longer is
     /// not worth compressing.
     pub(super) fn may_fit(&self, bytes: usize) -> usize {

@@ -14,6 +14,7 @@ use super::cookies::{Cookies, SUFFIX_LENGTH};
 use super::jar::Jar;
 use super::record::{Record, Writer};
 use super::sealed;
+use crate::config::Ask;
 use crate::crypto::digest::sha256;
 use crate::crypto::seal::Binding;
 use crate::crypto::{Entropy, NoEntropy, Opened, Purpose, SealingKeys, Secret};
@@ -30,6 +31,8 @@ pub const MAX_LOGINS: usize = 5;
 
 /// In a record: a form waits for this login.
 const FORM: u8 = 1;
+/// In a record: it is for a rule's token, beside a session.
+const ASK: u8 = 2;
 
 /// How far ahead of this worker's clock another worker's may be.
 const CLOCKS_APART: Duration = Duration::from_secs(300);
@@ -54,6 +57,9 @@ pub struct Transaction {
     pub attempts: u8,
     /// Whether a form waits in the browser for it to end: see [`KeptForm`](super::KeptForm).
     pub form: bool,
+    /// What a rule asks for, where it is not to begin a session but to have this rule's token
+    /// beside one.
+    pub ask: Option<Ask>,
 }
 
 impl Transaction {
@@ -74,6 +80,10 @@ impl Transaction {
         if self.form {
             record.byte(FORM);
         }
+        if let Some(ask) = &self.ask {
+            record.byte(ASK);
+            record.fixed(ask.bytes());
+        }
         record.finish().record
     }
 
@@ -86,9 +96,15 @@ impl Transaction {
         let (state, nonce, verifier) = (secret()?, secret()?, secret()?);
         let return_to = LocalPath::parse(record.bytes()?)?;
         let redirect_uri = record.string()?.to_owned();
-        let form = !record.is_empty() && record.byte()? == FORM;
-        record.end()?;
-        Some(Self { state, nonce, verifier, return_to, redirect_uri, created, attempts, form })
+        let (mut form, mut ask) = (false, None);
+        while !record.is_empty() {
+            match record.byte()? {
+                FORM => form = true,
+                ASK => ask = Some(Ask::of_bytes(record.fixed()?)),
+                _ => return None,
+            }
+        }
+        Some(Self { state, nonce, verifier, return_to, redirect_uri, created, attempts, form, ask })
     }
 
     /// One that lies ahead was noted by a clock that was wrong, or this one is: then

@@ -108,6 +108,20 @@ impl IdToken {
         self.claims.unexpired(rules.clock_skew, now).map_err(refused)
     }
 
+    /// Whether it speaks of the same user as the ID token of a session: another one may have
+    /// signed in at the provider since.
+    ///
+    /// # Errors
+    /// [`Check::ClaimInvalid`].
+    pub fn judge_same_user(&self, sessions: &Self) -> Result<(), Refusal> {
+        if self.subject == sessions.subject {
+            return Ok(());
+        }
+        let expected = "that of the session's user";
+        let found = "another user's, who is signed in at the provider now".to_owned();
+        Err(refused(Check::ClaimInvalid { claim: "sub", expected, found }))
+    }
+
     /// The token itself, for `id_token_hint` and the seal.
     #[must_use]
     pub const fn raw(&self) -> &Secret {

@@ -35,7 +35,7 @@ pub(crate) fn scene() -> (Scene, Browser) {
     (scene, browser)
 }
 
-fn audience(token: &str) -> Value {
+pub(crate) fn audience(token: &str) -> Value {
     claims(token)["aud"].clone()
 }
 

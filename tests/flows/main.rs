@@ -36,6 +36,7 @@ mod sent;
 mod session_info;
 mod slow;
 mod steps;
+mod trip;
 mod wait;
 mod workers;
 
@@ -43,3 +44,4 @@ mod callback;
 mod callback_tokens;
 mod login;
 mod logout;
+mod narrow;

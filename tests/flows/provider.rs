@@ -35,6 +35,8 @@ struct Code {
     challenge: String,
     redirect_uri: String,
     nonce: String,
+    /// The one service that it was asked for, if it was.
+    service: Option<String>,
 }
 
 /// A login at the provider; its refresh token may be used once where they rotate.
@@ -43,6 +45,7 @@ struct Grant {
     nonce: String,
     login: usize,
     spent: bool,
+    service: Option<String>,
 }
 
 pub(crate) struct Provider {
@@ -59,6 +62,12 @@ pub(crate) struct Provider {
     pub(crate) exchanged: Value,
     /// What exchanges were asked for.
     pub(crate) exchanges: Vec<BTreeMap<String, String>>,
+    /// Changes to the claims of tokens that a refresh with `scope` gets, and which scopes were
+    /// asked for.
+    pub(crate) narrowed: Value,
+    pub(crate) narrowings: Vec<String>,
+    /// The scopes that authorization requests asked for.
+    pub(crate) authorizations: Vec<String>,
     /// Header `typ` of access tokens.
     pub(crate) access_typ: &'static str,
     /// Seconds that tokens live.
@@ -94,6 +103,9 @@ impl Provider {
             access_token: json!({}),
             exchanged: json!({}),
             exchanges: Vec::new(),
+            narrowed: json!({}),
+            narrowings: Vec::new(),
+            authorizations: Vec::new(),
             access_typ: "JWT",
             lifetime: 300,
             rotates: true,
@@ -140,8 +152,15 @@ impl Provider {
         let (challenge, nonce, state) = (text("code_challenge"), text("nonce"), text("state"));
         assert!(challenge.len() == 43 && nonce.len() >= 43 && state.len() >= 43);
         self.secrets.extend([code.clone(), state.clone(), nonce.clone()]);
-        self.codes
-            .insert(code.clone(), Code { challenge, redirect_uri: text("redirect_uri"), nonce });
+        let redirect_uri = text("redirect_uri");
+        let scope = text("scope");
+        let services: Vec<_> = scope.split(' ').filter(|name| *name != "openid").collect();
+        let service = match services[..] {
+            [service] => Some(service.to_owned()),
+            _ => None,
+        };
+        self.authorizations.push(scope.clone());
+        self.codes.insert(code.clone(), Code { challenge, redirect_uri, nonce, service });
         let issuer = oidc_gate::http::form::component(ISSUER);
         format!("state={state}&session_state=x&iss={issuer}&code={code}")
     }
@@ -201,8 +220,9 @@ impl Provider {
                     return refused("invalid_grant");
                 }
                 self.serial += 1;
-                let login = Grant { nonce: code.nonce, login: self.serial, spent: false };
-                (200, self.tokens(login, true, now))
+                let (nonce, login, spent) = (code.nonce, self.serial, false);
+                let grant = Grant { nonce, login, spent, service: code.service };
+                (200, self.tokens(grant, true, now))
             }
             "refresh_token" => {
                 let Some(grant) = self.grants.get_mut(&sent.form["refresh_token"]) else {
@@ -218,11 +238,32 @@ impl Provider {
                     return refused("invalid_grant");
                 }
                 let with_id_token = self.refreshed_id_token;
-                (200, self.tokens(Grant { spent: false, ..known }, with_id_token, now))
+                let grant = Grant { spent: false, ..known };
+                (200, self.narrow(sent, now, |own| own.tokens(grant, with_id_token, now)))
             }
             "urn:ietf:params:oauth:grant-type:token-exchange" => self.exchange(sent, now),
             other => panic!("grant_type {other}"),
         }
+    }
+
+    /// RFC 6749 section 6: with `scope`, the access token is for its services alone, and the
+    /// refresh token keeps all of its own.
+    fn narrow(
+        &mut self,
+        sent: &Sent,
+        now: Timestamp,
+        tokens: impl FnOnce(&mut Self) -> Value,
+    ) -> Value {
+        let mut answer = tokens(self);
+        if let Some(scope) = sent.form.get("scope") {
+            self.narrowings.push(scope.clone());
+            let services: Vec<_> = scope.split(' ').filter(|name| *name != "openid").collect();
+            let narrow = json!({"aud": services, "scope": scope});
+            let changes = [self.access_token.clone(), narrow, self.narrowed.clone()];
+            answer["access_token"] =
+                self.mint(self.access_typ, testing::access_token(), changes, now).into();
+        }
+        answer
     }
 
     /// RFC 8693, as strict as Keycloak: it wants audience and scope.
@@ -249,7 +290,14 @@ impl Provider {
     }
 
     fn tokens(&mut self, grant: Grant, with_id_token: bool, now: Timestamp) -> Value {
-        let access_token = self.mint_access_token(json!({}), now);
+        let access_token = match &grant.service {
+            None => self.mint_access_token(json!({}), now),
+            Some(service) => {
+                let narrow = json!({"aud": service, "scope": format!("openid {service}")});
+                let changes = [self.access_token.clone(), narrow, self.narrowed.clone()];
+                self.mint(self.access_typ, testing::access_token(), changes, now)
+            }
+        };
         let mut answer =
             json!({"access_token": access_token, "token_type": "Bearer", "expires_in": 5});
         if with_id_token {

@@ -44,14 +44,51 @@ fn a_rules_audiences_and_scope_stand_instead_of_the_global_ones_each_by_itself()
 }
 
 #[test]
-fn what_can_not_be_obeyed_yet_is_refused() {
-    for acquire in ["refresh_token", "authorization_code"] {
-        let rule = json!({"access_token": {"audiences": ["a"], "acquire": acquire}});
-        assert_eq!(
-            refused(rule),
-            "rules[0].access_token.acquire: not supported yet; hint: write token_exchange or session"
-        );
+fn a_refresh_is_asked_for_what_it_can_get() {
+    let token = |more: Value| {
+        let mut token = json!({"audiences": ["a"], "acquire": "refresh_token"});
+        token.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        json!({"access_token": token})
+    };
+    assert_eq!(
+        refused(token(json!({"audience": "a", "scope": ["a"]}))),
+        "rules[0].access_token.audience: is of no use to `refresh_token`; hint: a refresh names \
+         `scope` and `resource` (RFC 6749 section 6, RFC 8707)"
+    );
+    let warned = |client_scope: Value| {
+        let rule = with_match(token(json!({"scope": ["a"]})));
+        warnings(json!({"client": {"scope": client_scope}, "rules": [rule]}))
+    };
+    assert_eq!(
+        warned(json!(["openid"])),
+        "rules[0].access_token.scope: `a` is not in client.scope: a refresh only narrows what was \
+         granted at login"
+    );
+    assert_eq!(warned(json!(["openid", "a"])), "");
+}
+
+#[test]
+fn tokens_that_are_asked_for_otherwise_are_not_the_same() {
+    let asks = |more: Value| {
+        let mut token = json!({"audiences": ["a"], "acquire": "token_exchange", "scope": ["a"]});
+        token.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        needs(json!({"access_token": token})).acquire.unwrap().ask
+    };
+    let all = [
+        asks(json!({})),
+        asks(json!({"acquire": "refresh_token"})),
+        asks(json!({"acquire": "authorization_code"})),
+        asks(json!({"audience": "a"})),
+        asks(json!({"resource": "a"})),
+        asks(json!({"scope": ["a", "b"]})),
+        asks(json!({"audiences": ["a", "b"]})),
+        asks(json!({"extra_audiences": "allow"})),
+    ];
+    for (index, ask) in all.iter().enumerate() {
+        assert!(!all[..index].contains(ask), "{index}");
     }
+    assert_eq!(asks(json!({})), all[0]);
+    assert_eq!(all[0].name().len(), 11);
 }
 
 #[test]

@@ -1,33 +1,46 @@
-//! A rule's own access token, had from the session's by token exchange (RFC 8693).
+//! A rule's own access token: to each upstream its own.
 //!
 //! The upstream of such a rule sees this token and no other: not while it is waited for, not when
 //! it is refused. It is judged like any access token, by the rule's audiences and scope, and kept
-//! on this worker; however many requests want it, one asks. A new one is asked for before it ends,
-//! and after a refresh of the session.
+//! on this worker and in the session's cookie; however many requests want it, one asks. A new one
+//! is asked for before it ends, and after a refresh of the session.
+//!
+//! | `acquire` | how | where |
+//! |---|---|---|
+//! | `token_exchange` | the session's token is exchanged (RFC 8693) | [`exchange`] |
+//! | `refresh_token` | the session's refresh token gets it, in its [`turn`] | [`narrow`] |
+//! | `authorization_code` | another trip through the provider's single sign-on | [`trip`] |
 
+mod exchange;
 pub(super) mod memory;
+mod narrow;
+mod trip;
+mod turn;
 
 use std::cmp::Reverse;
 use std::rc::Rc;
 
-use crate::config::{AccessTokenRules, Acquire, Config};
-use crate::provider::{TokenAnswer, TokenError, token_endpoint};
+use crate::config::{AccessTokenRules, Acquire, Ask, Config, Rule, Way};
+use crate::provider::{TokenAnswer, TokenError};
 use crate::session::{Kept, Session};
 use crate::token::{AccessToken, Kind, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
 use self::memory::{Acquired, AskId, State};
-use super::host::{CallId, Host, Level, StreamId};
+use super::host::{Host, Level};
 use super::identity::Live;
 use super::log;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::{Freshness, freshness};
 use super::wait::Waiting;
-use super::worker::{Flight, Worker};
+use super::worker::Worker;
 
 /// Most tokens that are written into a session's cookie.
 const MOST_KEPT: usize = 16;
+
+/// A token that was had, and how much life is left in it.
+type Had = (Freshness, Rc<Acquired>);
 
 impl Worker {
     /// The token that `rule` asks for, for a session that is good. `None`: the request waits.
@@ -44,15 +57,26 @@ impl Worker {
     ) -> Result<Option<Rc<Acquired>>, Refusal> {
         let now = host.now();
         let (id, had) = self.had(live, rule, now)?;
-        if let Some((Freshness::Fresh, acquired)) = had {
-            return Ok(Some(acquired));
+        if let Some((Freshness::Fresh, acquired)) = &had {
+            return Ok(Some(Rc::clone(acquired)));
         }
-        if self.acquisitions.state(&id).is_some_and(|state| state.may_call(now)) {
+        let way = asked(&self.config, rule).map(|(_, acquire)| acquire.way);
+        // The other ways have taken their turn before.
+        if way == Some(Way::TokenExchange) {
             self.ask(host, id, live);
         }
         // While the one before is good nobody waits.
-        if let Some((Freshness::Due, acquired)) = had {
-            return Ok(Some(acquired));
+        if let Some((Freshness::Due, acquired)) = &had {
+            return Ok(Some(Rc::clone(acquired)));
+        }
+        match way {
+            Some(Way::AuthorizationCode) => {
+                let passes = had.filter(|(_, acquired)| self.still_passes(acquired, rule, now));
+                let needed = || self.trip_needed(&id, now);
+                return passes.map(|(_, acquired)| Some(acquired)).ok_or_else(needed);
+            }
+            Some(Way::RefreshToken) if live.turn.is_none() => return Err(Refusal::NoRefreshToken),
+            _ => {}
         }
         match self.acquisitions.state(&id) {
             Some(State::Calling(..) | State::AwaitingKeys(..)) => {
@@ -65,6 +89,13 @@ impl Worker {
         }
     }
 
+    /// Whether a token that has ended passes all the same, by `clock_skew`. A trip for the next one
+    /// would lead to one like it, and so on.
+    fn still_passes(&self, acquired: &Acquired, rule: usize, now: Timestamp) -> bool {
+        let rules = asked(&self.config, rule).map(|(rules, _)| rules);
+        rules.is_some_and(|rules| acquired.kept.token.judge(rules, now).is_ok())
+    }
+
     /// What this worker or the cookie has of the token that `rule` asks for, and how much life is
     /// left in it: the newer one, since another worker may have had one, too.
     ///
@@ -75,20 +106,21 @@ impl Worker {
         live: &Live,
         rule: usize,
         now: Timestamp,
-    ) -> Result<(AskId, Option<(Freshness, Rc<Acquired>)>), Refusal> {
+    ) -> Result<(AskId, Option<Had>), Refusal> {
         let Some((_, acquire)) = asked(&self.config, rule) else {
             return Err(Refusal::ProviderUnavailable);
         };
         let id = AskId { session: live.session.id, rule: acquire.like };
         let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
-        let issued_at = |kept: &Kept| kept.token.issued_at();
-        let ours = booked.had.as_ref().map(|acquired| issued_at(&acquired.kept));
+        let ours = booked.had.as_ref().map(|acquired| age(&acquired.kept));
         if let Some(kept) = live.session.kept(&acquire.ask)
-            && ours.is_none_or(|ours| issued_at(kept) > ours)
+            && ours.is_none_or(|ours| age(kept) > ours)
         {
             booked.had = Some(Rc::new(Acquired::new(kept.clone(), live, &self.config)));
             booked.unwritten = false;
+            self.acquisitions.make_room(id);
         }
+        let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
         if let Some(acquired) = booked.had.as_mut().filter(|acquired| acquired.turn != live.turn) {
             *acquired = Rc::new(Acquired::new(acquired.kept.clone(), live, &self.config));
         }
@@ -101,22 +133,39 @@ impl Worker {
         Ok((id, had))
     }
 
+    /// What a rule of today asks for, where one asks for this.
+    pub(super) fn ask_id(&self, live: &Live, ask: &Ask) -> Option<AskId> {
+        let asks = |rule: &Rule| rule.needs.acquire.as_ref().is_some_and(|own| own.ask == *ask);
+        let rule = self.config.rules.iter().position(asks)?;
+        Some(AskId { session: live.session.id, rule })
+    }
+
     /// What goes into the session's cookie for rules, the most used first: what this worker has,
     /// or the cookie had. What has ended is left out, and what no rule asks for any more.
-    pub(super) fn beside(&self, session: &Session, now: Timestamp) -> Vec<Kept> {
+    /// `first` comes before all others.
+    pub(super) fn beside(
+        &self,
+        session: &Session,
+        first: Option<&Ask>,
+        now: Timestamp,
+    ) -> Vec<Kept> {
         let rules = self.config.rules.iter().enumerate();
         let asks = rules.filter_map(|(index, rule)| {
             let acquire = rule.needs.acquire.as_ref().filter(|acquire| acquire.like == index)?;
             let ours = self.acquisitions.get(&AskId { session: session.id, rule: index });
             let had = ours.and_then(|booked| booked.had.as_ref()).map(|acquired| &acquired.kept);
             let theirs = session.kept(&acquire.ask);
-            let newest = had.into_iter().chain(theirs).max_by_key(|kept| kept.token.issued_at())?;
+            let newest = theirs.into_iter().chain(had).max_by_key(|kept| age(kept))?;
             let used = ours.map(|booked| booked.used);
-            (newest.token.expires_at() > now).then_some((used, newest))
+            // What has ended can still be renewed, if it has what renews it.
+            let skew = rule.needs.access_token.as_ref().map(|rules| rules.clock_skew);
+            let end = newest.token.expires_at().plus(skew.unwrap_or_default());
+            let lives = end > now || newest.refresh_token.is_some();
+            lives.then_some((Some(&newest.ask) == first, used, newest))
         });
         let mut asks: Vec<_> = asks.collect();
-        asks.sort_by_key(|(used, _)| Reverse(*used));
-        asks.into_iter().take(MOST_KEPT).map(|(_, kept)| kept.clone()).collect()
+        asks.sort_by_key(|(first, used, _)| Reverse((*first, *used)));
+        asks.into_iter().take(MOST_KEPT).map(|(.., kept)| kept.clone()).collect()
     }
 
     /// Whether a token that `rule` asks for is yet to be written into this session's cookie.
@@ -133,124 +182,23 @@ impl Worker {
         freshness(token.issued_at(), token.expires_at(), margin.unwrap_or_default(), now)
     }
 
-    fn ask(&mut self, host: &mut dyn Host, id: AskId, live: &Rc<Live>) {
-        let call = asked(&self.config, id.rule).and_then(|(_, acquire)| {
-            let subject = live.session.access_token.as_ref()?;
-            let (provider, client) = (&self.config.provider, &self.config.client);
-            let metadata = self.provider.metadata()?;
-            token_endpoint::exchange_call(provider, client, metadata, subject.raw(), acquire)
-        });
-        let sent = call.map(|call| host.dispatch(&call));
+    /// The provider gave no token.
+    pub(super) fn not_acquired(&mut self, host: &mut dyn Host, id: &AskId, error: TokenError) {
         let now = host.now();
-        let state = match sent {
-            Some(Ok(call)) => {
-                self.flights.insert(call, Flight::Acquire(id, Rc::clone(live)));
-                State::Calling(now, call)
-            }
-            Some(Err(_)) | None => State::Failed(now),
-        };
-        self.acquisitions.set_state(&id, state);
-    }
-
-    /// The token endpoint has answered. Gives the streams that may go on.
-    pub(in crate::gate) fn acquire_answered(
-        &mut self,
-        host: &mut dyn Host,
-        id: AskId,
-        live: Rc<Live>,
-        call: CallId,
-        answer: Result<TokenAnswer, TokenError>,
-    ) -> Vec<StreamId> {
-        // This one was given up, and another has been made since.
-        if matches!(self.acquisitions.state(&id), Some(State::Calling(_, other)) if *other != call)
-        {
-            return Vec::new();
-        }
-        // A logout in the meantime wins.
-        if self.turns.ended(&live) {
-            self.acquisitions.forget(&id.session);
-        } else {
-            self.settle_acquired(host, id, live, answer, true);
-        }
-        self.those_who_wait_for(id)
-    }
-
-    /// Newer keys came: tokens that waited for them are judged for good.
-    pub(in crate::gate) fn settle_acquisitions(&mut self, host: &mut dyn Host) -> Vec<StreamId> {
-        let mut streams = Vec::new();
-        for id in self.acquisitions.awaiting_keys() {
-            let state = self.acquisitions.set_state(&id, State::Idle);
-            if let Some(State::AwaitingKeys(_, live, answer)) = state {
-                self.settle_acquired(host, id, live, Ok(answer), false);
-                streams.extend(self.those_who_wait_for(id));
-            }
-        }
-        streams
-    }
-
-    fn those_who_wait_for(&self, id: AskId) -> Vec<StreamId> {
-        if self.acquisitions.under_way(&id) {
-            return Vec::new();
-        }
-        self.waiters.those(|waiting| matches!(waiting, Waiting::Acquired(other) if *other == id))
-    }
-
-    fn settle_acquired(
-        &mut self,
-        host: &mut dyn Host,
-        id: AskId,
-        live: Rc<Live>,
-        answer: Result<TokenAnswer, TokenError>,
-        may_wait: bool,
-    ) {
-        let now = host.now();
-        let answer = match answer {
-            Ok(answer) => answer,
-            Err(error) => {
-                log::outcome(host, Level::Warn, "not_acquired", &error.to_string());
-                let given_up = matches!(error, TokenError::Refused { .. });
-                let state = if given_up { State::NotGiven(now, error) } else { State::Failed(now) };
-                self.acquisitions.set_state(&id, state);
-                return;
-            }
-        };
-        match self.verify_acquired(host, id, &live, &answer) {
-            Ok(token) => {
-                let reason = "by the rule's own audiences";
-                log::outcome(host, Level::Info, "token_acquired", reason);
-                let lasts = self.lasting(&token, now) == Freshness::Fresh;
-                if let Some((_, acquire)) = asked(&self.config, id.rule)
-                    && let Some(booked) = self.acquisitions.booked(id, now)
-                {
-                    let (ask, subject) = (acquire.ask, issued(&live));
-                    let kept = Kept { ask, token, subject, refresh_token: None };
-                    booked.had = Some(Rc::new(Acquired::new(kept, &live, &self.config)));
-                    booked.unwritten = true;
-                    // Else every request would ask, and whoever waits again and again.
-                    booked.state = if lasts { State::Idle } else { State::Failed(now) };
-                }
-                self.acquisitions.make_room(id);
-            }
-            Err(refusal) if may_wait && refusal.unknown_kid() => {
-                self.provider.want_keys(now);
-                self.fetch_due(host);
-                self.acquisitions.set_state(&id, State::AwaitingKeys(now, live, answer));
-            }
-            Err(refusal) => {
-                log::outcome(host, Level::Warn, "acquired_refused", &refusal.to_string());
-                self.acquisitions.set_state(&id, State::Refused(now, refusal));
-            }
-        }
+        log::outcome(host, Level::Warn, "not_acquired", &error.to_string());
+        let given_up = matches!(error, TokenError::Refused { .. });
+        let state = if given_up { State::NotGiven(now, error) } else { State::Failed(now) };
+        self.acquisitions.set_state(id, state);
     }
 
     /// What was acquired is an access token like any other, and good for this rule.
     fn verify_acquired(
         &self,
-        host: &dyn Host,
+        host: &mut dyn Host,
         id: AskId,
         live: &Live,
         answer: &TokenAnswer,
-    ) -> Result<AccessToken, TokenRefusal> {
+    ) -> Result<Kept, TokenRefusal> {
         let (rules, acquire) =
             asked(&self.config, id.rule).ok_or(TokenRefusal::missing(Kind::AccessToken))?;
         let raw = answer.access_token.as_ref().ok_or(TokenRefusal::missing(Kind::AccessToken))?;
@@ -262,7 +210,22 @@ impl Worker {
         if !acquire.extra_audiences {
             token.judge_narrow(rules)?;
         }
-        Ok(token)
+        log::outcome(host, Level::Info, "token_acquired", "by the rule's own audiences");
+        Ok(Kept { ask: acquire.ask, token, subject: issued(live), refresh_token: None })
+    }
+
+    /// The provider gave a token, and it is not for this rule.
+    fn acquired_refused(&mut self, host: &mut dyn Host, id: &AskId, refusal: TokenRefusal) {
+        log::outcome(host, Level::Warn, "acquired_refused", &refusal.to_string());
+        self.acquisitions.set_state(id, State::Refused(host.now(), refusal));
+    }
+
+    /// The state that a token leaves behind: where it is about to end, every request would ask for
+    /// the next one, and whoever waits again and again.
+    fn had_one(&mut self, id: &AskId, token: &AccessToken, now: Timestamp) {
+        let lasts = self.lasting(token, now) == Freshness::Fresh;
+        let state = if lasts { State::Idle } else { State::Failed(now) };
+        self.acquisitions.set_state(id, state);
     }
 }
 
@@ -277,13 +240,19 @@ fn not_given(error: TokenError) -> Refusal {
     }
 }
 
+/// What tells the newer of two tokens that were had for the same. A provider may give one token
+/// till it ends, and then it is the one that was had after the latest refresh.
+fn age(kept: &Kept) -> (Option<Timestamp>, Option<Timestamp>) {
+    (kept.token.issued_at(), kept.subject)
+}
+
 /// When the session's own token was issued.
 fn issued(live: &Live) -> Option<Timestamp> {
     live.session.access_token.as_ref().and_then(AccessToken::issued_at)
 }
 
 /// What the rule says of the token that it wants.
-fn asked(config: &Config, rule: usize) -> Option<(&AccessTokenRules, &Acquire)> {
+pub(super) fn asked(config: &Config, rule: usize) -> Option<(&AccessTokenRules, &Acquire)> {
     let needs = &config.rules.get(rule)?.needs;
     needs.access_token.as_ref().zip(needs.acquire.as_ref())
 }

@@ -76,6 +76,24 @@ pub(in crate::gate) enum Refusal {
     /// The provider gives no token for the rule's own upstream (RFC 8693 section 2.2.2).
     #[error("the provider gives no token for this service: {0}")]
     NotGiven(TokenError),
+    /// The provider gave no token for the rule's own upstream at a sign-in for it (RFC 6749 section
+    /// 4.1.2.1): the user declined, for one.
+    #[error("the provider gives no token for this service: {}", oauth_words(error, description.as_deref()))]
+    NotGranted {
+        /// `error`
+        error: String,
+        /// `error_description`
+        description: Option<String>,
+    },
+    /// The rule's own token is had at another sign-in, to which this request is not sent.
+    #[error("this address needs a token of its own, which the provider gives at another sign-in")]
+    TokenNeeded {
+        /// Where that begins.
+        login: String,
+    },
+    /// A refresh should get it, and the session has no refresh token.
+    #[error("there is no token for this service: the provider gave the session no refresh token")]
+    NoRefreshToken,
     /// Rules ask for the host's name of the route, and it does not tell.
     #[error("rules have match.route_name, and the host does not tell the route")]
     NoRouteName,
@@ -174,7 +192,10 @@ impl Refusal {
     /// The status of the answer (the table in the configuration's reference).
     pub(in crate::gate) const fn status(&self) -> u16 {
         match self {
-            Self::Unauthenticated | Self::FormNotSent { .. } | Self::NoBearer => 401,
+            Self::Unauthenticated
+            | Self::FormNotSent { .. }
+            | Self::TokenNeeded { .. }
+            | Self::NoBearer => 401,
             Self::Misdirected => 421,
             Self::Bearer(refusal) if refusal.insufficient_scope() => 403,
             Self::Bearer(_) => 401,
@@ -184,6 +205,8 @@ impl Refusal {
             | Self::MissingRight(_)
             | Self::BearerRight(_)
             | Self::NotGiven(_)
+            | Self::NoRefreshToken
+            | Self::NotGranted { .. }
             | Self::TooLarge(_) => 403,
             Self::LoginToken(refusal) => match refusal.token {
                 Kind::AccessToken => 403,
@@ -227,7 +250,8 @@ impl Refusal {
             Self::SessionToken(_) => "session_token_refused",
             Self::MissingRight(_) | Self::BearerRight(_) => "missing_right",
             Self::NoRouteName => "no_route_name",
-            Self::NotGiven(_) => "not_given",
+            Self::NotGiven(_) | Self::NoRefreshToken | Self::NotGranted { .. } => "not_given",
+            Self::TokenNeeded { .. } => "token_needed",
             Self::LoginToken(_) => "login_token_refused",
             Self::NoAttempt => "no_attempt",
             Self::ResponseIssuer(_) => "response_issuer",
@@ -255,9 +279,12 @@ impl Refusal {
     /// How much it matters to whoever runs the gate.
     pub(in crate::gate) const fn level(&self) -> Level {
         match self {
-            Self::Unauthenticated | Self::FormNotSent { why: Unkept::Off, .. } => Level::Debug,
+            Self::Unauthenticated
+            | Self::TokenNeeded { .. }
+            | Self::FormNotSent { why: Unkept::Off, .. } => Level::Debug,
             Self::SessionToken(_)
             | Self::NotGiven(_)
+            | Self::NoRefreshToken
             | Self::LoginToken(_)
             | Self::ResponseIssuer(_)
             | Self::ProviderUnavailable

@@ -21,7 +21,10 @@ impl Refusal {
                 }
             }
             Self::MissingRight(_) | Self::BearerRight(_) => "Not open to you",
-            Self::NotGiven(_) => "No token for this service",
+            Self::NotGiven(_) | Self::NoRefreshToken | Self::NotGranted { .. } => {
+                "No token for this service"
+            }
+            Self::TokenNeeded { .. } => "Sign in once more",
             Self::BearerMalformed(_) | Self::NoBearer => "The Authorization header was refused",
             Self::NoAttempt => "Please sign in again",
             Self::ResponseIssuer(_) => "The answer is not this provider's",
@@ -69,6 +72,15 @@ impl Refusal {
             Self::NotGiven(_) => {
                 "Whoever runs this site: let the client exchange tokens for this service at the provider, and compare audience, scope and resource of the rule with what it knows."
             }
+            Self::NotGranted { .. } => {
+                "Open the page again to be asked once more. Whoever runs this site: compare the rule's scope with the scopes of the client at the provider."
+            }
+            Self::TokenNeeded { .. } => {
+                "Sign in at the address that is given; no password is asked of whoever is still signed in at the provider. Then try again."
+            }
+            Self::NoRefreshToken => {
+                "Whoever runs this site: let the client have refresh tokens at the provider (many want the scope offline_access), or acquire this rule's token by token_exchange."
+            }
             Self::ProviderUnavailable | Self::Busy => {
                 "Wait a moment, then try again. Nothing was sent on."
             }
@@ -101,6 +113,7 @@ impl Refusal {
                 | Self::NoAttempt
                 | Self::SessionToken(_)
                 | Self::NotGiven(_)
+                | Self::TokenNeeded { .. }
                 | Self::LoginToken(_)
                 | Self::ResponseIssuer(_)
                 | Self::ProviderError { .. }

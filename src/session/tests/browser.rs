@@ -99,6 +99,7 @@ pub(super) fn login(state: &str, created: Timestamp) -> Transaction {
         created,
         attempts: 2,
         form: false,
+        ask: None,
     }
 }
 
