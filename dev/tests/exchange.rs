@@ -276,3 +276,31 @@ fn an_exchanged_token_and_its_answer_say_what_they_are_told_to() {
     let answer = exchange(&provider, &rich, &[("audience", "good-service")]);
     assert_eq!(exchanged(&answer)["team"], "red");
 }
+
+#[test]
+fn a_narrower_refresh_brings_a_narrower_token_and_the_refresh_token_keeps_its_scope() {
+    let mut options = ProviderOptions { audiences: Vec::new(), ..ProviderOptions::default() };
+    options.optional_scopes.push(("backend".into(), "APP-backend".into()));
+    let provider = DevProvider::start(options).expect("a free port");
+    let scope = "openid backend good-service";
+    let code = Browser::new(&provider).code(&[("scope", scope)]);
+    let mut tokens = redeem(&provider, &code, VERIFIER).json();
+    let mut narrow = |scope: Option<&str>| {
+        let refresh_token = text(&tokens, "refresh_token");
+        let mut fields =
+            vec![("grant_type", "refresh_token"), ("refresh_token", refresh_token.as_str())];
+        fields.extend(scope.map(|scope| ("scope", scope)));
+        let answer = token(&provider, &fields).expect("an answer");
+        if answer.status == 200 {
+            tokens = answer.json();
+            Ok(claims(&text(&tokens, "access_token"))["aud"].clone())
+        } else {
+            Err(answer.json()["error"].clone())
+        }
+    };
+    assert_eq!(narrow(Some("openid good-service")), Ok(json!("good-service")));
+    assert_eq!(narrow(Some("good-service nonsense")), Err(json!("invalid_scope")), "nothing spent");
+    assert_eq!(narrow(Some("evil-service")), Ok(Value::Null), "not granted at login");
+    assert_eq!(narrow(None), Ok(json!(["good-service", "APP-backend"])));
+    assert_eq!(provider.calls().refresh, 4);
+}

@@ -77,7 +77,7 @@ fn code(state: &State, request: &TokenRequest) -> Result<Value, Refused> {
     let faults = state.faults();
     let (id_token, refresh_token) = (!faults.no_id_token, !faults.no_refresh_token);
     drop(faults);
-    Ok(tokens(state, &subject, id_token, refresh_token))
+    Ok(tokens(state, &subject, None, id_token, refresh_token))
 }
 
 fn refresh(state: &State, request: &TokenRequest) -> Result<Value, Refused> {
@@ -88,16 +88,36 @@ fn refresh(state: &State, request: &TokenRequest) -> Result<Value, Refused> {
     if claims.get("exp").and_then(Value::as_u64).is_none_or(|exp| exp <= now()) {
         return Err(invalid("Token is not active"));
     }
+    // Before anything is spent, as with Keycloak.
+    let asked = request.field("scope").map(|scope| known(state, scope)).transpose()?;
     let rotate = state.options.rotate_refresh_tokens;
     let subject = state
         .realm()
         .refresh(claim("sid"), claim("reuse_id"), claim("jti"), rotate)
         .map_err(invalid)?;
+    let scope = asked.map(|asked| narrowed(&subject.grant.scope, &asked));
     let faults = state.faults();
     let (id_token, refresh_token) =
         (!faults.no_id_token_at_refresh, !faults.no_refresh_token_at_refresh);
     drop(faults);
-    Ok(tokens(state, &subject, id_token, refresh_token))
+    Ok(tokens(state, &subject, scope, id_token, refresh_token))
+}
+
+/// The scopes of `scope`, all of which the realm knows.
+fn known<'a>(state: &State, scope: &'a str) -> Result<Vec<&'a str>, Refused> {
+    let asked: Vec<_> = scope.split(' ').filter(|name| !name.is_empty()).collect();
+    if asked.iter().all(|name| state.options.knows(name)) {
+        Ok(asked)
+    } else {
+        Err((400, "invalid_scope", "Invalid scopes"))
+    }
+}
+
+/// RFC 6749 section 6: what was granted, of what is asked for now. The rest is left out without a word, and the
+/// default client scopes are always there, as with Keycloak.
+fn narrowed(granted: &str, asked: &[&str]) -> String {
+    let stays = |name: &&str| asked.contains(name) || ["profile", "email"].contains(name);
+    granted.split(' ').filter(stays).collect::<Vec<_>>().join(" ")
 }
 
 /// The claims of a refresh token that we have signed ourselves.
@@ -110,15 +130,24 @@ fn own(state: &State, token: &str) -> Option<Value> {
     jsonwebtoken::dangerous::insecure_decode_claims(token).ok()
 }
 
-fn tokens(state: &State, subject: &Subject, id_token: bool, refresh_token: bool) -> Value {
+/// `scope`: what the access token is for, where it is less than what was granted.
+fn tokens(
+    state: &State,
+    subject: &Subject,
+    scope: Option<String>,
+    id_token: bool,
+    refresh_token: bool,
+) -> Value {
+    let mut narrow = subject.clone();
+    narrow.grant.scope = scope.unwrap_or_else(|| subject.grant.scope.clone());
     let faults = state.faults().clone();
     state.mint(&faults, |mint| {
-        let access = mint.access(subject);
+        let access = mint.access(&narrow);
         let mut answer = json!({
             "token_type": faults.token_type.as_deref().unwrap_or("Bearer"),
             "not-before-policy": 0,
             "session_state": subject.session,
-            "scope": subject.grant.scope,
+            "scope": narrow.grant.scope,
         });
         if !faults.no_expires_in {
             answer["expires_in"] = mint.access_lifespan().into();

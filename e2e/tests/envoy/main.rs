@@ -4,6 +4,7 @@
 //! that wrote a token or secret into its log, fails the test that used it: see [`oidc_gate_e2e::envoy`].
 
 mod acquire;
+mod acquire_turns;
 mod attacks;
 mod bearer;
 mod callback;
