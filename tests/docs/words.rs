@@ -34,7 +34,7 @@ fn the_page_about_a_wrong_audience_is_quoted_word_for_word() {
 
 #[test]
 fn every_code_of_a_refusal_is_explained() {
-    let source = read("src/gate/refusal.rs");
+    let source = read("src/gate/refusal/mod.rs");
     let body = source.split("fn code(").nth(1).expect("`fn code`").split("\n    }\n").next();
     let codes: Vec<&str> = body.unwrap_or_default().split('"').skip(1).step_by(2).collect();
     assert!(codes.len() > 20, "only {} codes found", codes.len());
