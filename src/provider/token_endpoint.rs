@@ -226,10 +226,11 @@ fn granted(answer: &Answer<'_>) -> Result<TokenAnswer, TokenError> {
     Ok(tokens)
 }
 
-/// RFC 8693 section 2.2.1: an answer to an exchange says what it is.
+/// RFC 8693 section 2.2.1: an answer to an exchange says what it is. Section 3: an access token
+/// that is a JWT may be called either; what it is good for its own rules say.
 fn check_issued_type(found: &Json) -> Result<(), TokenError> {
     match found.as_str() {
-        Some(ACCESS_TOKEN) => Ok(()),
+        Some(ACCESS_TOKEN | "urn:ietf:params:oauth:token-type:jwt") => Ok(()),
         _ => Err(nonsense("issued_token_type: expected that of an access token".to_owned())),
     }
 }
