@@ -47,7 +47,7 @@ fn an_api_answers_its_own_tokens_only() {
     let verification = |audience: &str| Verification {
         issuer: provider.issuer(),
         jwks_uri: format!("{}/protocol/openid-connect/certs", provider.issuer()),
-        audience: audience.to_owned(),
+        audience: Some(audience.to_owned()),
     };
     let start = |audience: &str| {
         let verification = Some(verification(audience));
@@ -91,6 +91,35 @@ fn an_api_answers_its_own_tokens_only() {
     let answer = send(api.port(), "GET", "/", &[("accept", "text/html")], "").expect("an answer");
     assert_eq!((answer.status, answer.header("www-authenticate")), (401, Some("Bearer")));
     assert!(answer.body.contains("<h1>Sign in first</h1>"));
+}
+
+#[test]
+fn an_api_without_an_audience_takes_what_is_for_others_and_nothing_that_is_wrong() {
+    let provider = DevProvider::start(ProviderOptions::default()).expect("a free port");
+    let verification = Verification {
+        issuer: provider.issuer(),
+        jwks_uri: format!("{}/protocol/openid-connect/certs", provider.issuer()),
+        audience: None,
+    };
+    let options = UpstreamOptions { verification: Some(verification), ..Default::default() };
+    let careless = DevUpstream::start(options).expect("a free port");
+    let status = |claims: Value| {
+        let bearer = format!("Bearer {}", provider.mint(Minted::Access, claims));
+        send(careless.port(), "GET", "/", &[("authorization", &bearer)], "")
+            .expect("an answer")
+            .status
+    };
+    for right in [json!({}), json!({"aud": "others"}), json!({"aud": null})] {
+        assert_eq!(status(right.clone()), 200, "{right}");
+    }
+    for wrong in [
+        json!({"exp": 1}),
+        json!({"exp": null}),
+        json!({"iss": "http://127.0.0.1/realms/acme"}),
+        json!({"$header": {"alg": "none"}}),
+    ] {
+        assert_eq!(status(wrong.clone()), 401, "{wrong}");
+    }
 }
 
 #[test]

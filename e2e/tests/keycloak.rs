@@ -3,12 +3,18 @@
 //! The API behind the gate verifies what it gets itself, with another library, for the audience `APP-backend`; its
 //! answer holds the access token's claims. The gate tells it the ID token's audience in `x-id-audience`.
 
+#[path = "keycloak/by_hand.rs"]
+mod by_hand;
 #[path = "keycloak/exchange.rs"]
 mod exchange;
 #[path = "keycloak/gate.rs"]
 mod gate;
 #[path = "keycloak/load.rs"]
 mod load;
+#[path = "keycloak/origins.rs"]
+mod origins;
+#[path = "keycloak/stories.rs"]
+mod stories;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use std::{iter, thread};

@@ -45,7 +45,7 @@ impl Api {
                 let mut seen = received.clone();
                 seen.headers.iter_mut().for_each(|(name, value)| shorten(name, value));
                 let mut answer = echo::described(&self.name, &seen);
-                answer["audience"] = self.rules.audience.as_str().into();
+                answer["audience"] = self.rules.audience.as_deref().into();
                 answer["claims"] = claims;
                 Reply::json(200, &answer).with("cache-control", "no-store")
             }
@@ -67,13 +67,26 @@ impl Api {
         let key =
             key.ok_or_else(|| Refusal::Token("The token names no key of the provider.".into()))?;
         let mut validation = Validation::new(header.alg);
-        validation.set_audience(&[&self.rules.audience]);
         validation.set_issuer(&[&self.rules.issuer]);
-        validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+        match &self.rules.audience {
+            Some(audience) => {
+                validation.set_audience(&[audience]);
+                validation.set_required_spec_claims(&["exp", "iss", "aud"]);
+            }
+            None => {
+                validation.validate_aud = false;
+                validation.set_required_spec_claims(&["exp", "iss"]);
+            }
+        }
         validation.validate_nbf = true;
         jsonwebtoken::decode::<Value>(token, &key, &validation)
             .map(|token| token.claims)
             .map_err(|error| Refusal::Token(self.sentence(error.kind(), token)))
+    }
+
+    /// Whom its tokens must be for, for people.
+    fn audience(&self) -> &str {
+        self.rules.audience.as_deref().unwrap_or("anybody")
     }
 
     /// Why a token is refused, with what was found. The claims are shown to whoever brought the token: he has them.
@@ -84,7 +97,7 @@ impl Api {
             ErrorKind::InvalidAudience => format!(
                 "The access token is for {}, and not for {}, which this service is.",
                 listed(&claims["aud"]),
-                self.rules.audience
+                self.audience()
             ),
             ErrorKind::InvalidIssuer => format!(
                 "The token was issued by {}, expected {}.",
@@ -119,7 +132,7 @@ impl Api {
         let page_load =
             received.header("accept").is_some_and(|accept| accept.contains("text/html"));
         let reply = if page_load {
-            Reply::page(status, page(&self.name, title, &detail, &self.rules.audience))
+            Reply::page(status, page(&self.name, title, &detail, self.audience()))
         } else {
             let problem = json!({
                 "title": title,

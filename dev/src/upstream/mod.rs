@@ -40,8 +40,9 @@ pub struct Verification {
     pub issuer: String,
     /// Where the keys are: an `http://` address.
     pub jwks_uri: String,
-    /// What `aud` must name.
-    pub audience: String,
+    /// What `aud` must name. `None`: the API takes every token of the issuer's, whoever it was made for; that is the
+    /// mistake which a thief lives by.
+    pub audience: Option<String>,
 }
 
 /// A request as it arrived.

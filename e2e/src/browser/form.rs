@@ -9,6 +9,8 @@ pub struct Form {
     pub post: bool,
     /// Names and values of its fields, as the page has them.
     pub fields: Vec<(String, String)>,
+    /// The names of its buttons: the one that is pressed is sent.
+    pub buttons: Vec<String>,
 }
 
 impl Form {
@@ -22,7 +24,11 @@ impl Form {
             let tag = &whole[start..start + whole[start..].find('>')?];
             Some((attribute(tag, "name")?, attribute(tag, "value").unwrap_or_default()))
         });
+        let buttons = whole.match_indices("<button").filter_map(|(start, _)| {
+            attribute(&whole[start..start + whole[start..].find('>')?], "name")
+        });
         Some(Self {
+            buttons: buttons.collect(),
             action: attribute(tag, "action").unwrap_or_default(),
             post: attribute(tag, "method")
                 .is_some_and(|method| method.eq_ignore_ascii_case("post")),
@@ -35,10 +41,12 @@ impl Form {
         self.fields.iter().any(|(field, _)| field == name)
     }
 
-    /// The body of the request, with these fields filled in; panics where the form lacks one of them.
+    /// The body of the request, with these fields filled in, and the buttons among them pressed; panics where the form
+    /// lacks one of them.
     pub fn filled(&self, values: &[(&str, &str)]) -> String {
+        let is_button = |name: &str| self.buttons.iter().any(|button| button == name);
         for (name, _) in values {
-            assert!(self.has(name), "the form has no field `{name}`: {self:?}");
+            assert!(self.has(name) || is_button(name), "the form has no field `{name}`: {self:?}");
         }
         let pairs = self.fields.iter().map(|(name, value)| {
             let filled = values
@@ -47,7 +55,9 @@ impl Form {
                 .map_or(value.as_str(), |(_, value)| value);
             format!("{}={}", encode(name), encode(filled))
         });
-        pairs.collect::<Vec<_>>().join("&")
+        let pressed = values.iter().filter(|(name, _)| is_button(name));
+        let pressed = pressed.map(|(name, value)| format!("{}={}", encode(name), encode(value)));
+        pairs.chain(pressed).collect::<Vec<_>>().join("&")
     }
 }
 

@@ -14,19 +14,19 @@ use crate::{answered, audiences};
 
 const CLIENT: &str = "APP-frontend";
 
-/// What the rule for `service` says: its tokens are for it and for nobody else.
-fn exchanged_for(service: &str) -> Value {
+/// What the rule for `service` says: its tokens are for it and for nobody else. `openid`: see `by_hand`.
+pub(crate) fn exchanged_for(service: &str) -> Value {
     json!({
         "audiences": [service],
         "acquire": "token_exchange",
         "audience": service,
-        "scope": [service],
+        "scope": ["openid", service],
         "extra_audiences": "refuse",
     })
 }
 
 /// The bearer tokens that reached a service, one for each request.
-fn tokens(service: &DevUpstream) -> Vec<String> {
+pub(crate) fn tokens(service: &DevUpstream) -> Vec<String> {
     let requests = service.requests();
     assert!(!requests.is_empty(), "nothing has reached it");
     let bearer = |request: &oidc_gate_dev::Received| {
@@ -68,13 +68,18 @@ fn assert_of_use_only_at(service: &str, token: &str, other: &str) {
     let gate = Gate::of_bearers(other).start();
     let answer = gate.envoy.send(&Request::get("/theft").bearer(token));
     assert_eq!(answer.status, 401, "{}", answer.text());
-    let challenge = answer.header("www-authenticate").expect("a challenge");
-    let words = format!("audience is '{service}', expected one of '{other}'");
+    assert_challenge(answer.header("www-authenticate"), service, other);
+    assert!(gate.api.requests().is_empty(), "nothing passes");
+}
+
+/// The challenge for a token whose audience is `found` and should have been `expected`.
+pub(crate) fn assert_challenge(challenge: Option<&str>, found: &str, expected: &str) {
+    let challenge = challenge.expect("a challenge");
+    let words = format!("audience is '{found}', expected one of '{expected}'");
     assert!(
         challenge.contains("error=\"invalid_token\"") && challenge.contains(&words),
         "{challenge}"
     );
-    assert!(gate.api.requests().is_empty(), "nothing passes");
 }
 
 #[test]

@@ -15,12 +15,15 @@ pub(crate) struct Builder {
     config: Value,
     workers: u32,
     audience: String,
+    api: Option<DevUpstream>,
+    next: Option<SocketAddr>,
     services: Vec<(String, DevUpstream)>,
 }
 
 /// A running one.
 pub(crate) struct Gate {
     pub(crate) envoy: Envoy,
+    /// What is behind it. Nothing reaches it where another gate stands there instead.
     pub(crate) api: DevUpstream,
     services: Vec<(String, DevUpstream)>,
 }
@@ -76,27 +79,44 @@ fn provider() -> Value {
 
 /// A service that takes only tokens for `audience`.
 fn service(audience: &str) -> DevUpstream {
+    start(audience, Some(audience), None)
+}
+
+/// A service that takes every token of Keycloak's, whoever it is for.
+pub(crate) fn trusting(name: &str) -> DevUpstream {
+    start(name, None, None)
+}
+
+fn start(name: &str, audience: Option<&str>, plays_to: Option<String>) -> DevUpstream {
     let issuer = keycloak::shared().issuer();
     let verification = Verification {
         jwks_uri: format!("{issuer}/protocol/openid-connect/certs"),
         issuer,
-        audience: audience.into(),
+        audience: audience.map(str::to_owned),
     };
-    DevUpstream::start(UpstreamOptions {
-        name: audience.into(),
+    let options = UpstreamOptions {
+        name: name.into(),
         verification: Some(verification),
+        plays_to,
         ..UpstreamOptions::default()
-    })
-    .expect("the service starts")
+    };
+    DevUpstream::start(options).expect("the service starts")
 }
 
-fn at(service: &DevUpstream) -> SocketAddr {
+pub(crate) fn at(service: &DevUpstream) -> SocketAddr {
     SocketAddr::from(([127, 0, 0, 1], service.port()))
 }
 
 impl Builder {
     fn new(config: Value) -> Self {
-        Self { config, workers: 1, audience: "APP-backend".into(), services: Vec::new() }
+        Self {
+            config,
+            workers: 1,
+            audience: "APP-backend".into(),
+            api: None,
+            next: None,
+            services: Vec::new(),
+        }
     }
 
     /// With these scopes besides `openid`.
@@ -111,15 +131,37 @@ impl Builder {
         self
     }
 
+    /// In front of this API, instead of one that verifies what it gets.
+    pub(crate) fn api(mut self, api: DevUpstream) -> Self {
+        self.api = Some(api);
+        self
+    }
+
+    /// In front of another gate, instead of an API.
+    pub(crate) fn before(mut self, next: &Gate) -> Self {
+        self.next = Some(next.address());
+        self
+    }
+
     /// Paths with this prefix go to another service, which is `audience`, on a route of that name; `access_token` is
     /// what the rule for it says.
-    pub(crate) fn service(mut self, prefix: &str, audience: &str, access_token: Value) -> Self {
+    pub(crate) fn service(self, prefix: &str, audience: &str, access_token: Value) -> Self {
+        self.behind(prefix, service(audience), access_token)
+    }
+
+    /// `evil-service`: asked for `/theft` it plays the token that it got to `target`.
+    pub(crate) fn thief(self, prefix: &str, access_token: Value, target: SocketAddr) -> Self {
+        let plays_to = Some(format!("http://{target}/orders"));
+        self.behind(prefix, start("evil-service", None, plays_to), access_token)
+    }
+
+    fn behind(mut self, prefix: &str, service: DevUpstream, access_token: Value) -> Self {
         let rule = json!({"match": {"route_name": prefix}, "access_token": access_token});
         match &mut self.config["rules"] {
             Value::Array(rules) => rules.push(rule),
             none => *none = json!([rule]),
         }
-        self.services.push((prefix.into(), service(audience)));
+        self.services.push((prefix.into(), service));
         self
     }
 
@@ -140,7 +182,7 @@ impl Builder {
         // What it says to somebody that it does not know.
         let unknown = if self.config["login"] == false { 401 } else { 302 };
         let keycloak = keycloak::shared();
-        let api = service(&self.audience);
+        let api = self.api.unwrap_or_else(|| service(&self.audience));
         let envoy = Envoy::new()
             .stamps()
             .wasm_config(self.config)
@@ -149,7 +191,7 @@ impl Builder {
         let envoy = self.services.iter().fold(envoy, |envoy, (prefix, service)| {
             envoy.cluster(prefix, at(service)).route(prefix, prefix)
         });
-        let envoy = envoy.upstream(at(&api)).start();
+        let envoy = envoy.upstream(self.next.unwrap_or_else(|| at(&api))).start();
         wait::until("the gate to know Keycloak's keys", || {
             (envoy.send(&Request::get("/").page_load()).status == unknown).then_some(())
         });

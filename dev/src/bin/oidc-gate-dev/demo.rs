@@ -151,7 +151,7 @@ fn service(
     let verification = Verification {
         issuer: provider.issuer(),
         jwks_uri: format!("{}/protocol/openid-connect/certs", provider.issuer()),
-        audience: audience.to_owned(),
+        audience: Some(audience.to_owned()),
     };
     let options =
         UpstreamOptions { port, name: name.to_owned(), verification: Some(verification), plays_to };
