@@ -117,6 +117,40 @@ fn each_service_gets_its_own_audience_alone_and_its_token_opens_no_other_door() 
     }
 }
 
+#[test]
+fn narrower_refreshes_give_each_service_its_own_audience_alone() {
+    let all = ["backend-audience", "good-service", "evil-service"];
+    each_service_gets_its_own(&all, "refresh_token");
+}
+
+#[test]
+fn further_trips_through_the_sign_on_give_each_service_its_own_audience_alone() {
+    each_service_gets_its_own(&["backend-audience"], "authorization_code");
+}
+
+/// Where tokens are acquired this way, what one service gets is refused in front of the other.
+fn each_service_gets_its_own(scope: &[&str], way: &str) {
+    let services = [("/good", "good-service"), ("/evil", "evil-service")];
+    let front =
+        services.into_iter().fold(Gate::of(CLIENT).scope(scope), |front, (prefix, service)| {
+            let rule = json!({"audiences": [service], "acquire": way, "scope": [service]});
+            front.service(prefix, service, rule)
+        });
+    let (front, gates) =
+        (front.start(), services.map(|(_, service)| Gate::of_bearers(service).start()));
+    let mut alice = Browser::new();
+    answered(&alice.login(&front.url("/"), "alice").answer);
+    for (prefix, own) in services {
+        let page = alice.open(&front.url(prefix));
+        assert_eq!(answered(&page.answer)["claims"]["aud"], own, "its own, and alone");
+        let play = Request::get("/theft").bearer(&tokens(front.service(prefix))[0]);
+        for (gate, (_, asked)) in gates.iter().zip(services) {
+            assert_opens(&gate.envoy.send(&play), own, asked);
+        }
+    }
+    answered(&alice.fetch(&front.url("/")));
+}
+
 /// A token for `own` is good where `asked` is expected only if that is the same.
 fn assert_opens(answer: &Answer, own: &str, asked: &str) {
     if own == asked {
