@@ -12,6 +12,7 @@ use crate::token::AccessToken;
 use super::forward::Forward;
 use super::host::{Host, Level};
 use super::identity::{Bearer, Identity, Unfit};
+use super::metrics::{Lookup, Metric};
 use super::refusal::{Refusal, Refused};
 use super::request::Request;
 use super::wait::Waiting;
@@ -45,7 +46,9 @@ impl Worker {
         token: &[u8],
         decision: &Decision,
     ) -> Result<Step, Refused> {
-        let bearer = match self.known_bearer(token) {
+        let known = self.known_bearer(token);
+        host.count(Metric::BearerCache(Lookup::of(known.is_some())));
+        let bearer = match known {
             Some(bearer) => bearer,
             None => match self.verify_bearer(host, request, b64token(token)?, decision)? {
                 Some(bearer) => bearer,

@@ -17,6 +17,7 @@ use crate::token::{IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
 use super::attempt::State;
 use super::host::{Host, Level};
 use super::identity::Live;
+use super::metrics::Outcome;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
@@ -111,7 +112,9 @@ impl Worker {
                 "signed_in_already",
                 "a used callback",
             );
-            return Ok(Step::Reply(Reply::redirect(&location)?.with_cookies(removal)));
+            return Ok(Step::Reply(
+                Reply::redirect(Outcome::SignedInAlready, &location)?.with_cookies(removal),
+            ));
         }
         let made_room = request.jar.is_full_of_logins();
         match state.filter(|state| state.may_begin_again(host.now(), made_room)) {
@@ -256,9 +259,10 @@ impl Worker {
         cookies: Vec<SetCookie>,
     ) -> Result<Step, Refusal> {
         let location = request.origin.at(transaction.return_to.as_str());
+        let outcome = if transaction.ask.is_some() { Outcome::TripDone } else { Outcome::LoggedIn };
         let reply = match cookies_are_strict(&self.config) {
-            true => Reply::hand_over(&location),
-            false => Reply::redirect(&location)?,
+            true => Reply::hand_over(outcome, &location),
+            false => Reply::redirect(outcome, &location)?,
         };
         Ok(Step::Reply(reply.with_cookies(cookies)))
     }

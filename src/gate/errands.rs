@@ -15,11 +15,11 @@ use crate::token::{AccessToken, Kind, Refusal};
 
 use super::host::{Host, Level, StreamId};
 use super::identity::Live;
-use super::log;
 use super::shared::{Claim, Outcome};
 use super::turns::{Errand, Turn, TurnId};
 use super::wait::Waiting;
 use super::worker::{Flight, Worker};
+use super::{log, tally};
 
 impl Worker {
     /// Takes the turn if no worker has it, and books what stands.
@@ -46,7 +46,10 @@ impl Worker {
             Ok(call) => {
                 self.flights.insert(call, Flight::Turn(id, errand));
             }
-            Err(_) => self.settle(host, id, Turn::Failed),
+            Err(_) => {
+                tally::not_sent(host, errand.purpose());
+                self.settle(host, id, Turn::Failed);
+            }
         }
     }
 
@@ -93,6 +96,7 @@ impl Worker {
         if !awaited || ended {
             return;
         }
+        let purpose = errand.purpose();
         let turn = match answer {
             Ok(answer) => self.judged(host, &id, errand, answer, true),
             Err(error) => {
@@ -116,6 +120,7 @@ impl Worker {
                 }
             }
         };
+        tally::turn(host, purpose, &turn);
         self.book(host, id, turn);
     }
 
@@ -127,7 +132,9 @@ impl Worker {
             let lease = self.turns.lease(id);
             if let Some(Turn::AwaitingKeys(errand, answer)) = self.turns.take(id) {
                 self.turns.begin(*id, lease, host.now());
+                let purpose = errand.purpose();
                 let turn = self.judged(host, id, errand, answer, false);
+                tally::turn(host, purpose, &turn);
                 self.book(host, *id, turn);
             }
         }
@@ -217,6 +224,7 @@ impl Worker {
             }
             Err(refusal) => {
                 log::outcome(host, Level::Warn, "tokens_refused", &refusal.to_string());
+                tally::token_refused(host, errand.purpose().source(), &refusal);
                 Turn::Refused(refusal)
             }
         }

@@ -12,6 +12,7 @@ use crate::http::{HeaderName, HeaderValue, SetCookie};
 use crate::wire::Timestamp;
 
 use super::identity::{Identity, PublicRule};
+use super::metrics::Outcome;
 use super::request::{Arrival, Request};
 use super::turns::TurnId;
 
@@ -35,6 +36,7 @@ pub struct Forward {
     set: Option<Rc<[(HeaderName, HeaderValue)]>>,
     cookies: Vec<SetCookie>,
     stamp: Option<Stamp>,
+    outcome: Outcome,
 }
 
 /// Which session the cookies of a response hold, and when that was decided. A response may
@@ -66,6 +68,7 @@ impl Forward {
             set: Some(Rc::clone(&sent.headers)),
             cookies: Vec::new(),
             stamp: None,
+            outcome: identity.outcome(),
         }
     }
 
@@ -78,6 +81,7 @@ impl Forward {
             set: None,
             cookies: Vec::new(),
             stamp: None,
+            outcome: Outcome::ForwardPublic,
         }
     }
 
@@ -91,6 +95,11 @@ impl Forward {
         self.cookies = cookies;
         self.stamp = Some(stamp);
         self
+    }
+
+    /// What becomes of the request by it.
+    pub(super) const fn outcome(&self) -> Outcome {
+        self.outcome
     }
 
     /// What becomes of `Authorization`.

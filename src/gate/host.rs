@@ -5,6 +5,8 @@ use crate::jose::SignatureBackend;
 use crate::provider::HttpCall;
 use crate::wire::Timestamp;
 
+use super::metrics::Metric;
+
 /// One request, by the host's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct StreamId(pub u32);
@@ -89,6 +91,11 @@ pub trait Host: Entropy {
     /// none. `None`: this host does not tell.
     fn route_name(&self) -> Option<Vec<u8>> {
         None
+    }
+
+    /// Counts it, where this host counts anything. It can not fail: nothing depends on it.
+    fn count(&self, metric: Metric) {
+        let _ = metric;
     }
 
     /// Who checks signatures.

@@ -13,6 +13,7 @@ use crate::token::{AccessToken, Kind as TokenKind, Refusal};
 use crate::wire::Timestamp;
 
 use super::acquire::memory::Acquired;
+use super::metrics::Outcome;
 use super::sent::Sent;
 use super::turns::TurnId;
 
@@ -182,6 +183,15 @@ impl Identity {
         judge(&bearer.token, rules, needs, now)?;
         policy::satisfy(&needs.claims, None, Some(&bearer.token))?;
         Ok(Self(Kind::Bearer(Rc::clone(bearer))))
+    }
+
+    /// What becomes of its request, where it goes upstream.
+    pub(super) const fn outcome(&self) -> Outcome {
+        match &self.0 {
+            Kind::Session(_) => Outcome::ForwardSession,
+            Kind::Bearer(_) => Outcome::ForwardBearer,
+            Kind::Acquired(_) => Outcome::ForwardAcquired,
+        }
     }
 
     /// What goes upstream.

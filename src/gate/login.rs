@@ -13,6 +13,7 @@ use crate::session::Transaction;
 
 use super::acquire::asked;
 use super::host::{Host, Level};
+use super::metrics::{Login, Metric, Outcome};
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
@@ -103,7 +104,9 @@ impl Worker {
     ) -> Result<Step, Refused> {
         let begun = self.begin_login(host, request, return_to, attempts, For::Session)?;
         log::decision(host, Level::Info, request.arrival, "login_begins", "no session");
-        Ok(Step::Reply(Reply::redirect(&begun.location)?.with_cookies(begun.cookies)))
+        Ok(Step::Reply(
+            Reply::redirect(Outcome::LoginBegins, &begun.location)?.with_cookies(begun.cookies),
+        ))
     }
 
     /// `what`: what it is for.
@@ -145,6 +148,9 @@ impl Worker {
         // from elsewhere must not end it.
         if self.live(host, request).is_none() {
             set.extend(self.remove_session(request));
+        }
+        if !matches!(what, For::Rule(_)) {
+            host.count(Metric::Login(Login::Begun));
         }
         Ok(Begun { location, cookies: set, state: attempt.state })
     }

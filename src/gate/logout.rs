@@ -5,6 +5,7 @@ use crate::policy::navigation;
 use crate::provider::authorize;
 
 use super::host::{Host, Level};
+use super::metrics::Outcome;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
@@ -50,7 +51,7 @@ impl Worker {
             self.sessions.forget(&text.join());
         }
         log::decision(host, Level::Info, request.arrival, "logged_out", "asked to");
-        let reply = Reply::redirect(&at_provider.unwrap_or(back))?;
+        let reply = Reply::redirect(Outcome::LoggedOut, &at_provider.unwrap_or(back))?;
         Ok(Step::Reply(reply.with_cookies(self.remove_session(request))))
     }
 }

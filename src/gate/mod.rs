@@ -38,9 +38,12 @@ mod sent;
 mod session_info;
 mod sessions;
 mod shared;
+mod tally;
 mod turns;
 mod wait;
 mod worker;
+
+pub mod metrics;
 
 pub use forms::FORM_LIMIT;
 pub use forward::{Authorization, Forward, Stamp};

@@ -53,7 +53,12 @@ pub(super) fn html(refusal: &Refusal, login: Option<&str>) -> String {
             _ => write!(main, "<p><a href=\"{}\">Sign in again</a></p>", escaped(login)),
         };
     }
-    let _ = write!(main, "<p><small>{} &middot; {}</small></p>", refusal.status(), refusal.code());
+    let _ = write!(
+        main,
+        "<p><small>{} &middot; {}</small></p>",
+        refusal.status(),
+        refusal.code().as_str()
+    );
     document(refusal.title(), None, &main)
 }
 

@@ -6,6 +6,7 @@ use crate::http::{Fields, HeaderName, HeaderValue, LocalPath, Response, SetCooki
 use crate::session::KeptForm;
 use crate::wire::Json;
 
+use super::metrics::Outcome;
 use super::page;
 use super::refusal::Refusal;
 use super::request::Arrival;
@@ -18,6 +19,7 @@ const RETRY_AFTER: &str = "5";
 pub struct Reply {
     response: Response,
     cookies: Vec<SetCookie>,
+    outcome: Outcome,
 }
 
 impl Reply {
@@ -33,6 +35,11 @@ impl Reply {
         &self.cookies
     }
 
+    /// What becomes of the request by it.
+    pub(super) const fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
     /// The same, with these cookies.
     #[must_use]
     pub(super) fn with_cookies(mut self, cookies: Vec<SetCookie>) -> Self {
@@ -44,20 +51,20 @@ impl Reply {
     ///
     /// # Errors
     /// [`InvalidHeader`]: `location` is nothing that a header may carry.
-    pub(super) fn redirect(location: &str) -> Result<Self, InvalidHeader> {
-        let mut reply = Self::new(302, Vec::new());
+    pub(super) fn redirect(outcome: Outcome, location: &str) -> Result<Self, InvalidHeader> {
+        let mut reply = Self::new(outcome, 302, Vec::new());
         reply.add("location", HeaderValue::parse(location)?);
         Ok(reply)
     }
 
     /// 200 with a page that leads to `location` at once.
-    pub(super) fn hand_over(location: &str) -> Self {
-        Self::page(200, page::hand_over(location))
+    pub(super) fn hand_over(outcome: Outcome, location: &str) -> Self {
+        Self::page(outcome, 200, page::hand_over(location))
     }
 
     /// 401 with a page that leads to the provider, `location`, at once: a form is kept.
     pub(super) fn form_is_kept(location: &str) -> Self {
-        let mut reply = Self::page(401, page::form_is_kept(location));
+        let mut reply = Self::page(Outcome::LoginBegins, 401, page::form_is_kept(location));
         reply.add("www-authenticate", HeaderValue::from_static("Bearer"));
         reply
     }
@@ -68,19 +75,19 @@ impl Reply {
     /// site's; the page's whole address, on the other hand, holds the code.
     pub(super) fn form(form: &KeptForm, fields: &Fields, back: &LocalPath) -> Self {
         let page = page::form(form.target().as_str(), fields, back.as_str());
-        let mut reply = Self::new(200, page.into_bytes());
+        let mut reply = Self::new(Outcome::LoggedIn, 200, page.into_bytes());
         reply.add_page_headers(page::FORM_POLICY, "strict-origin");
         reply
     }
 
     /// 200 with a page that says that the form is not there any more.
     pub(super) fn form_is_gone(back: &LocalPath) -> Self {
-        Self::page(200, page::form_is_gone(back.as_str()))
+        Self::page(Outcome::LoggedIn, 200, page::form_is_gone(back.as_str()))
     }
 
     /// 200 with JSON.
-    pub(super) fn json(value: &Json) -> Self {
-        let mut reply = Self::new(200, value.to_string().into_bytes());
+    pub(super) fn json(outcome: Outcome, value: &Json) -> Self {
+        let mut reply = Self::new(outcome, 200, value.to_string().into_bytes());
         reply.add("content-type", HeaderValue::from_static("application/json"));
         reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
         reply
@@ -97,11 +104,11 @@ impl Reply {
             Refusal::TokenNeeded { login } => Some(login.as_str()),
             _ => login.filter(|_| refusal.offers_login()),
         };
-        let page = arrival.wants_page();
+        let (code, status, page) = (refusal.code(), refusal.status(), arrival.wants_page());
         let mut reply = if page {
-            Self::page(refusal.status(), page::html(refusal, login))
+            Self::page(code, status, page::html(refusal, login))
         } else {
-            let mut reply = Self::new(refusal.status(), problem(refusal, login).into_bytes());
+            let mut reply = Self::new(code, status, problem(refusal, login).into_bytes());
             let problem = HeaderValue::from_static("application/problem+json");
             reply.add("content-type", problem);
             reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
@@ -114,7 +121,7 @@ impl Reply {
             Refusal::MethodNotAllowed { allow } => {
                 reply.add("allow", HeaderValue::from_static(allow));
             }
-            _ if refusal.status() == 503 => {
+            _ if status == 503 => {
                 reply.add("retry-after", HeaderValue::from_static(RETRY_AFTER));
             }
             _ => {}
@@ -122,17 +129,17 @@ impl Reply {
         reply
     }
 
-    fn page(status: u16, page: String) -> Self {
-        let mut reply = Self::new(status, page.into_bytes());
+    fn page(outcome: Outcome, status: u16, page: String) -> Self {
+        let mut reply = Self::new(outcome, status, page.into_bytes());
         reply.add_page_headers(page::POLICY, "no-referrer");
         reply
     }
 
-    fn new(status: u16, body: Vec<u8>) -> Self {
+    fn new(outcome: Outcome, status: u16, body: Vec<u8>) -> Self {
         let no_store =
             (HeaderName::from_static("cache-control"), HeaderValue::from_static("no-store"));
         let response = Response { status, headers: vec![no_store], body };
-        Self { response, cookies: Vec::new() }
+        Self { response, cookies: Vec::new(), outcome }
     }
 
     fn add_page_headers(&mut self, policy: &'static str, referrer: &'static str) {
@@ -156,7 +163,9 @@ fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
         | Refusal::NoBearer => {
             return Some(HeaderValue::from_static("Bearer"));
         }
-        Refusal::Bearer(_) | Refusal::BearerMalformed(_) => (refusal.code(), refusal.to_string()),
+        Refusal::Bearer(_) | Refusal::BearerMalformed(_) => {
+            (refusal.code().as_str(), refusal.to_string())
+        }
         // RFC 6750 section 3.1: the token is right, and does not do for this.
         Refusal::BearerRight(_) => ("insufficient_scope", refusal.to_string()),
         _ => return None,
@@ -180,7 +189,7 @@ fn problem(refusal: &Refusal, login: Option<&str>) -> String {
         ("title".to_owned(), text(refusal.title())),
         ("status".to_owned(), Json::Integer(i64::from(refusal.status()))),
         ("detail".to_owned(), Json::String(refusal.to_string())),
-        ("code".to_owned(), text(refusal.code())),
+        ("code".to_owned(), text(refusal.code().as_str())),
     ];
     if let Some(token) = refusal.token() {
         members.push(("token".to_owned(), Json::String(token.token.to_string())));

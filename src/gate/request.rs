@@ -15,7 +15,7 @@ use super::host::{Host, Level, StreamId};
 use super::identity::PublicRule;
 use super::refusal::{Refusal, Refused};
 use super::worker::Worker;
-use super::{Step, log};
+use super::{Step, log, tally};
 
 /// What of a request's head decides anything, found in one walk.
 #[derive(Debug, Default)]
@@ -189,7 +189,11 @@ impl Worker {
         }
         if self.config.login {
             match endpoint(&self.config.endpoints, arrival.path()) {
-                Some(Endpoint::Callback) => return self.callback(host, request),
+                Some(Endpoint::Callback) => {
+                    let decided = self.callback(host, request);
+                    tally::callback(host, &decided);
+                    return decided;
+                }
                 Some(Endpoint::Login) => return self.login_endpoint(host, request, None),
                 Some(Endpoint::Logout) => return self.logout(host, request),
                 Some(Endpoint::Session) => return self.session_info(host, request),

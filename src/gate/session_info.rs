@@ -7,6 +7,7 @@ use crate::wire::{Json, Timestamp};
 use super::Step;
 use super::host::Host;
 use super::identity::{Identity, Live, Unfit};
+use super::metrics::Outcome;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
@@ -48,7 +49,7 @@ impl Worker {
                 members.push((name.to_owned(), claim.clone()));
             }
         }
-        Ok(Step::Reply(Reply::json(&Json::Object(members))))
+        Ok(Step::Reply(Reply::json(Outcome::SessionInfo, &Json::Object(members))))
     }
 
     /// Whether the session is good, or would be after a refresh.

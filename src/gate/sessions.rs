@@ -15,11 +15,12 @@ use super::forward::{Forward, Stamp};
 use super::host::{Host, Level};
 use super::identity::{Identity, Live, Unfit};
 use super::login::redirects;
+use super::metrics::{Lookup, Metric, Source};
 use super::refresh::Turned;
 use super::refusal::{Refusal, Refused};
 use super::request::Request;
 use super::worker::Worker;
-use super::{Step, log};
+use super::{Step, log, tally};
 
 /// How much life is left in the token that goes upstream.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -68,7 +69,9 @@ impl Worker {
         let cookies = self.cookies.as_ref()?;
         let text = cookies.session_text(&request.jar)?;
         let origin = request.origin.host();
-        let live = match self.sessions.get(text, origin) {
+        let known = self.sessions.get(text, origin);
+        host.count(Metric::SessionCache(Lookup::of(known.is_some())));
+        let live = match known {
             Some(live) => live,
             None => self.open(&text.join(), origin)?,
         };
@@ -137,7 +140,10 @@ impl Worker {
                     false => Vec::new(),
                 };
                 let refusal = match unfit {
-                    Unfit::Token(refusal) => Refusal::SessionToken(refusal),
+                    Unfit::Token(refusal) => {
+                        tally::token_refused(host, Source::Session, &refusal);
+                        Refusal::SessionToken(refusal)
+                    }
                     Unfit::Otherwise(refusal) => *refusal,
                     Unfit::Right(missing) => Refusal::MissingRight(missing),
                 };
@@ -250,10 +256,12 @@ impl Worker {
         let written =
             cookies.write_session_with(must_keep, keys, &session, origin, &request.jar, host);
         self.acquisitions.written(&session.id);
-        written.map_err(|error| match error {
+        let written = written.map_err(|error| match error {
             WriteError::NoEntropy => Refusal::NoEntropy(NoEntropy),
             too_large @ WriteError::TooLarge { .. } => Refusal::TooLarge(too_large.to_string()),
-        })
+        })?;
+        tally::session_written(host, &written);
+        Ok(written)
     }
 
     /// Removals for whatever of a session stands in the browser.

@@ -14,13 +14,14 @@ use super::acquire::memory::{Acquisitions, AskId};
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
+use super::metrics::Endpoint;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::{Arrival, Request};
 use super::shared::{Cells, MEMORY};
 use super::turns::{Errand, Turn, TurnId, Turns};
 use super::wait::{Waiters, Waiting};
-use super::{Stamp, Step, log};
+use super::{Stamp, Step, log, tally};
 
 /// Memory for open sessions, in bytes; a miss costs one AEAD.
 const SESSIONS_BYTES: usize = 8 * 1024 * 1024;
@@ -146,7 +147,9 @@ impl Worker {
         let jar = self.jar(&arrival);
         let request = Request { stream, head, arrival: &arrival, origin, jar, waiting_since };
         let decided = decide(self, host, &request);
-        self.step(host, &request, decided)
+        let step = self.step(host, &request, decided);
+        tally::step(host, &step);
+        step
     }
 
     /// A call was answered. Gives the streams that may go on.
@@ -156,7 +159,11 @@ impl Worker {
         call: CallId,
         answer: &Answer<'_>,
     ) -> Vec<StreamId> {
-        match self.flights.remove(&call) {
+        let flight = self.flights.remove(&call);
+        if let Some(flight) = &flight {
+            tally::call(host, flight.endpoint(), answer.status);
+        }
+        match flight {
             Some(Flight::Fetch(fetch)) => self.fetched(host, fetch, answer),
             Some(Flight::Turn(id, errand)) => {
                 self.turn_answered(host, id, errand, token_endpoint::token_answer(answer));
@@ -243,7 +250,9 @@ impl Worker {
     #[cold]
     fn refused(&self, host: &mut dyn Host, request: &Request<'_>, refused: Refused) -> Step {
         let Refused { refusal, cookies } = refused;
-        log::decision(host, refusal.level(), request.arrival, refusal.code(), &refusal.for_log());
+        let code = refusal.code().as_str();
+        log::decision(host, refusal.level(), request.arrival, code, &refusal.for_log());
+        tally::refusal(host, &refusal);
         let login = self.config.login.then_some(self.config.endpoints.login.as_str());
         Step::Reply(Reply::refused(&refusal, request.arrival, login).with_cookies(cookies))
     }
@@ -258,6 +267,7 @@ impl Worker {
                     self.flights.insert(id, Flight::Fetch(fetch));
                 }
                 Some(Err(not_sent)) => {
+                    tally::call(host, Endpoint::of(fetch), None);
                     let cluster = &self.config.provider.cluster;
                     host.log(Level::Warn, &format!("provider.cluster {cluster:?}: {not_sent}"));
                     self.provider.not_sent(fetch, now, jitter);
@@ -271,6 +281,7 @@ impl Worker {
         let (now, jitter) = (host.now(), jitter(host));
         let was_ready = self.provider.ready();
         let learned = self.provider.answered(fetch, answer, now, jitter);
+        tally::fetched(host, fetch, learned.is_ok());
         let keys_came = matches!(learned, Ok(Learned::Keys { .. }));
         match learned {
             Ok(Learned::Metadata) => {
@@ -340,8 +351,11 @@ fn cookies(config: &Config) -> Option<Cookies> {
 
 /// Answered before anything else of the request is believed.
 fn misdirected(host: &mut dyn Host, refusal: &Refusal, arrival: &Arrival<'_>) -> Step {
-    log::decision(host, refusal.level(), arrival, refusal.code(), &refusal.to_string());
-    Step::Reply(Reply::misdirected(refusal, arrival))
+    let code = refusal.code().as_str();
+    log::decision(host, refusal.level(), arrival, code, &refusal.to_string());
+    let step = Step::Reply(Reply::misdirected(refusal, arrival));
+    tally::step(host, &step);
+    step
 }
 
 /// So that many workers do not ask at the same moment. Without randomness: no jitter.

@@ -150,6 +150,9 @@ unsafe extern "C" {
     fn proxy_register_shared_queue(name: *const u8, name_size: usize, queue: *mut u32) -> u32;
     fn proxy_enqueue_shared_queue(queue: u32, message: *const u8, size: usize) -> u32;
     fn proxy_dequeue_shared_queue(queue: u32, message: *mut *mut u8, size: *mut usize) -> u32;
+    fn proxy_define_metric(kind: u32, name: *const u8, size: usize, number: *mut u32) -> u32;
+    fn proxy_increment_metric(number: u32, by: i64) -> u32;
+    fn proxy_record_metric(number: u32, value: u64) -> u32;
     fn proxy_call_foreign_function(
         name: *const u8,
         name_size: usize,
@@ -358,6 +361,26 @@ pub(super) fn enqueue(queue: u32, message: &[u8]) -> Result<(), HostError> {
 pub(super) fn dequeue(queue: u32) -> Result<HostBytes, HostError> {
     // SAFETY: see the module.
     HostBytes::from_call(|bytes, size| unsafe { proxy_dequeue_shared_queue(queue, bytes, size) })
+}
+
+/// Has the host keep a metric; its number is good in this VM.
+pub(super) fn define_metric(kind: u32, name: &str) -> Result<u32, HostError> {
+    let mut number = 0;
+    // SAFETY: see the module.
+    check(unsafe { proxy_define_metric(kind, name.as_ptr(), name.len(), &raw mut number) })?;
+    Ok(number)
+}
+
+/// Has a counter grow.
+pub(super) fn increment_metric(number: u32, by: i64) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_increment_metric(number, by) })
+}
+
+/// Tells a histogram of a value.
+pub(super) fn record_metric(number: u32, value: u64) -> Result<(), HostError> {
+    // SAFETY: no pointers.
+    check(unsafe { proxy_record_metric(number, value) })
 }
 
 /// Calls a function that only this kind of host has.

@@ -1,11 +1,13 @@
 //! The host as the core asks for it: clock, randomness, calls, log.
 
 use crate::crypto::{Entropy, NoEntropy};
+use crate::gate::metrics::Metric;
 use crate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
 use crate::jose::SignatureBackend;
 use crate::provider::HttpCall;
 use crate::wire::{Timestamp, base64url};
 
+use super::metrics::Metrics;
 use super::signatures::HostSignatures;
 use super::{abi, map};
 
@@ -23,6 +25,7 @@ pub(super) struct ThisHost<'a> {
     log_level: u32,
     queue: Option<u32>,
     signatures: &'a HostSignatures,
+    metrics: Option<&'a Metrics>,
 }
 
 /// Registers a queue of this worker's own. Its name is random: of several workers with one
@@ -46,8 +49,9 @@ impl<'a> ThisHost<'a> {
         log_level: u32,
         queue: Option<u32>,
         signatures: &'a HostSignatures,
+        metrics: Option<&'a Metrics>,
     ) -> Self {
-        Self { root, current, astray: false, now: now(), log_level, queue, signatures }
+        Self { root, current, astray: false, now: now(), log_level, queue, signatures, metrics }
     }
 
     /// Whether calls that follow could be about another context than the event's.
@@ -118,6 +122,12 @@ impl Host for ThisHost<'_> {
 
     fn route_name(&self) -> Option<Vec<u8>> {
         abi::property(&["xds", "route_name"]).ok().map(|name| name.as_slice().to_vec())
+    }
+
+    fn count(&self, metric: Metric) {
+        if let Some(metrics) = self.metrics {
+            metrics.count(metric);
+        }
     }
 
     fn signatures(&self) -> &dyn SignatureBackend {

@@ -10,6 +10,7 @@ mod change;
 mod host;
 mod map;
 mod memory;
+mod metrics;
 mod root;
 mod signatures;
 mod stream;

@@ -4,6 +4,7 @@ use std::cell::RefCell;
 use std::mem::ManuallyDrop;
 use std::rc::Rc;
 
+use crate::gate::metrics::{Metric, Outcome};
 use crate::gate::{Host, Stamp, StreamId, Worker};
 use crate::http::{Head, HeaderValue};
 use crate::wire::SortedMap;
@@ -11,6 +12,7 @@ use crate::wire::SortedMap;
 use super::abi;
 use super::change::Erasing;
 use super::host::{self, ThisHost};
+use super::metrics::Metrics;
 use super::signatures::HostSignatures;
 
 /// No context has this number.
@@ -85,13 +87,19 @@ impl Undecided {
 pub(super) struct Vm {
     plugins: SortedMap<u32, Plugin>,
     streams: SortedMap<u32, Stream>,
+    /// Once a plugin was configured. All plugins of the VM count together.
+    metrics: Option<Metrics>,
 }
 
 thread_local! {
     /// Never dropped, since it ends with the VM's memory: what is to be dropped is looked after
     /// at each use.
     static VM: ManuallyDrop<RefCell<Vm>> = const {
-        ManuallyDrop::new(RefCell::new(Vm { plugins: SortedMap::new(), streams: SortedMap::new() }))
+        ManuallyDrop::new(RefCell::new(Vm {
+            plugins: SortedMap::new(),
+            streams: SortedMap::new(),
+            metrics: None,
+        }))
     };
 }
 
@@ -104,6 +112,7 @@ pub(super) fn with<T>(action: impl FnOnce(&mut Vm) -> T) -> Option<T> {
 impl Vm {
     /// A plugin has a configuration: its first, or another one.
     pub(super) fn configured(&mut self, plugin: u32, mut worker: Worker) {
+        self.metrics.get_or_insert_with(Metrics::define);
         let signatures = Rc::new(HostSignatures::probe());
         let old = self.plugins.remove(&plugin);
         let queue = old.as_ref().and_then(|old| old.queue).or_else(host::register_queue);
@@ -179,6 +188,9 @@ impl Vm {
 
     /// The stream is answered without its worker, which need not wait for anything more.
     pub(super) fn gives_up(&mut self, stream: u32) {
+        if let Some(metrics) = &self.metrics {
+            metrics.count(Metric::Request(Outcome::Undecided));
+        }
         self.set_fate(stream, Fate::Over);
         self.forget_waiter(stream);
     }
@@ -240,7 +252,9 @@ impl Vm {
     ) -> Option<(T, Found)> {
         let plugin = self.plugins.get_mut(&root)?;
         let signatures = Rc::clone(&plugin.signatures);
-        let mut host = ThisHost::new(root, current, plugin.log_level, plugin.queue, &signatures);
+        let metrics = self.metrics.as_ref();
+        let (log_level, queue) = (plugin.log_level, plugin.queue);
+        let mut host = ThisHost::new(root, current, log_level, queue, &signatures, metrics);
         let done = action(&mut plugin.worker, &mut host);
         let known = plugin.signatures.are_there();
         let erasing = if known { Erasing::Remove } else { Erasing::Overwrite };

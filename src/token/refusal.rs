@@ -168,6 +168,12 @@ impl Refusal {
         matches!(self.check, Check::Signature(JwsError::UnknownKid { .. }))
     }
 
+    /// Whether it is for somebody else, or for somebody else too who must not have it.
+    #[must_use]
+    pub const fn wrong_audience(&self) -> bool {
+        matches!(self.check, Check::Audience { .. } | Check::ExtraAudience { .. })
+    }
+
     /// Whether the token is right and only lacks scope: RFC 6750's `insufficient_scope`.
     #[must_use]
     pub const fn insufficient_scope(&self) -> bool {

@@ -17,10 +17,11 @@ const BAD_ARGUMENT: i32 = 2;
 const EMPTY: i32 = 7;
 const CAS_MISMATCH: i32 = 8;
 
-/// Defines a function whose body may use `misdeed`, after it has failed where it was to fail.
+/// Defines a function whose body may use `misdeed`, after it has failed where it was to fail. Its
+/// arguments are of 32 bits, but for those that stand behind a semicolon.
 macro_rules! host_function {
-    ($linker:ident, $name:literal, |$caller:ident, $misdeed:ident $(, $argument:ident)*| $body:expr) => {
-        let function = |mut $caller: Host<'_>, $($argument: i32),*| -> Done {
+    ($linker:ident, $name:literal, |$caller:ident, $misdeed:ident $(, $argument:ident)* $(; $wide:ident)?| $body:expr) => {
+        let function = |mut $caller: Host<'_>, $($argument: i32,)* $($wide: i64)?| -> Done {
             let $misdeed = $caller.data_mut().faults.next($name);
             if let Some(Misdeed::Status(status)) = $misdeed {
                 return Ok(status.cast_signed());
@@ -146,6 +147,20 @@ pub(crate) fn define(linker: &mut Linker<State>) {
             Some(None) => Ok(EMPTY),
             None => Ok(NOT_FOUND),
         }
+    });
+    host_function!(linker, "proxy_define_metric", |caller, _m, kind, name, size, place| {
+        let name = read(&caller, name, size)?;
+        let number = caller.data_mut().metrics.define(kind, &name).map_err(Error::new)?;
+        write(&mut caller, place, &number.to_le_bytes())?;
+        Ok(OK)
+    });
+    host_function!(linker, "proxy_increment_metric", |caller, _m, number; by| {
+        caller.data_mut().metrics.grow(number, by).map_err(Error::new)?;
+        Ok(OK)
+    });
+    host_function!(linker, "proxy_record_metric", |caller, _m, number; value| {
+        caller.data_mut().metrics.record(number, value).map_err(Error::new)?;
+        Ok(OK)
     });
     host_function!(linker, "proxy_call_foreign_function", |caller, misdeed, name, name_size, arguments, arguments_size, place, size| {
         let (name, arguments) = (read(&caller, name, name_size)?, read(&caller, arguments, arguments_size)?);

@@ -9,6 +9,7 @@ mod abi;
 mod fault;
 mod guest;
 mod head;
+mod metrics;
 mod process;
 mod signature;
 mod state;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use crate::fault::{Fault, Faults};
 use crate::head::{Head, Removal};
+use crate::metrics::Metrics;
 use crate::process::Process;
 
 /// What kind of host it is.
@@ -103,6 +104,7 @@ pub struct State {
     pub tick: Option<i32>,
     /// The name of the route that every request takes, where it tells.
     pub route: Option<&'static str>,
+    pub(crate) metrics: Metrics,
     pub(crate) faults: Faults,
     pub(crate) roots: BTreeSet<u32>,
     pub(crate) streams: BTreeMap<u32, Stream>,
@@ -127,6 +129,7 @@ impl State {
             log: Vec::new(),
             tick: None,
             route: None,
+            metrics: Metrics::default(),
             faults: Faults::default(),
             roots: BTreeSet::new(),
             streams: BTreeMap::new(),
@@ -152,6 +155,16 @@ impl State {
     /// How many of the faults happened.
     pub fn happened(&self) -> usize {
         self.faults.happened
+    }
+
+    /// All metrics that were told something, with the sum of it.
+    pub fn metrics(&self) -> BTreeMap<String, u64> {
+        self.metrics.told().map(|(name, told)| (name.to_owned(), told.iter().sum())).collect()
+    }
+
+    /// How many metrics the filter has defined.
+    pub fn defined_metrics(&self) -> usize {
+        self.metrics.len()
     }
 
     /// How the request ended; `None` while the host has it.

@@ -6,12 +6,14 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use oidc_gate::crypto::{Entropy, NoEntropy};
+use oidc_gate::gate::metrics::Metric;
 use oidc_gate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
 use oidc_gate::jose::{Algorithm, PublicKey, PureRust, SignatureBackend, Verdict};
 use oidc_gate::provider::HttpCall;
 use oidc_gate::token::testing::NOW;
 use oidc_gate::wire::Timestamp;
 
+use super::metrics::Counted;
 pub(crate) use super::sent::{Endpoint, Sent};
 
 /// How randomness behaves.
@@ -69,6 +71,8 @@ pub(crate) struct TestHost {
     /// How many it did not take.
     pub(crate) refused: usize,
     pub(crate) log: Vec<(Level, String)>,
+    /// All that was counted.
+    pub(crate) counted: Counted,
     /// The route that requests take; `None`: this host does not tell.
     pub(crate) route: Option<&'static str>,
     /// How often it was asked for that.
@@ -90,6 +94,7 @@ impl TestHost {
             sent: Vec::new(),
             refused: 0,
             log: Vec::new(),
+            counted: Counted::default(),
             route: None,
             routes_asked: Cell::new(0),
             state: 0x9e37_79b9_7f4a_7c15,
@@ -190,6 +195,10 @@ impl Host for TestHost {
     fn route_name(&self) -> Option<Vec<u8>> {
         self.routes_asked.set(self.routes_asked.get() + 1);
         self.route.map(|name| name.as_bytes().to_vec())
+    }
+
+    fn count(&self, metric: Metric) {
+        self.counted.push(metric);
     }
 
     fn signatures(&self) -> &dyn SignatureBackend {

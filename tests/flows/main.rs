@@ -21,6 +21,7 @@ mod hops;
 mod host;
 mod identity_headers;
 mod keys;
+mod metrics;
 mod process;
 mod provider;
 mod reconfigure;

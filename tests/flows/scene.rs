@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use super::browser::{Browser, Request};
 use super::host::{Endpoint, TestHost};
+use super::metrics;
 use super::provider::{CLIENT_SECRET, Provider, Response};
 use super::secrets;
 
@@ -309,7 +310,10 @@ impl Scene {
     pub(crate) fn resume_by_mistake(&mut self, request: &Request) -> Answered {
         self.next += 1;
         match self.worker.resume(&mut self.host, StreamId(self.next), &head(request)) {
-            Step::Reply(reply) => answer(&reply),
+            Step::Reply(reply) => {
+                self.answers.push(answer(&reply));
+                answer(&reply)
+            }
             step => panic!("{step:?}"),
         }
     }
@@ -339,6 +343,7 @@ impl Drop for Scene {
         if !std::thread::panicking() {
             self.printed.push(format!("{:?}", self.worker));
             secrets::none_is_told(self);
+            metrics::every_request_is_counted_once(self);
         }
     }
 }

@@ -1,12 +1,13 @@
 //! Envoy's own configuration, as JSON: what `envoy.yaml` says, with the parts that a test may choose.
 
+use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use serde_json::{Value, json};
 
 use super::builder::{Builder, Filter, LISTENERS, Route, SENT_ON, SOCKET_KEY};
-use super::{filter, mortal};
+use super::{filter, mortal, root};
 use crate::http::Protocol;
 
 impl Builder {
@@ -18,6 +19,9 @@ impl Builder {
                 "clusters": self.clusters.iter().map(cluster).collect::<Value>(),
             },
         });
+        if self.labels {
+            bootstrap["stats_config"] = labels();
+        }
         if self.reloadable {
             bootstrap["node"] = json!({ "id": "gate", "cluster": "gate" });
             bootstrap["dynamic_resources"] = json!({
@@ -155,6 +159,16 @@ impl Builder {
             },
         })
     }
+}
+
+/// `stats_config` as it stands in the file that users copy.
+fn labels() -> Value {
+    let file = root().join("envoy.yaml");
+    let text = fs::read_to_string(&file).unwrap_or_else(|error| panic!("{file:?}: {error}"));
+    let whole: Value = serde_yaml_ng::from_str(&text).expect("envoy.yaml is YAML");
+    let labels = &whole["stats_config"];
+    assert!(labels.is_object(), "envoy.yaml has no stats_config");
+    labels.clone()
 }
 
 fn cluster((name, address, protocol): &(String, SocketAddr, Protocol)) -> Value {

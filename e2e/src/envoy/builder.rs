@@ -62,6 +62,7 @@ pub struct Builder {
     pub(super) stamps: bool,
     pub(super) extended_connect: bool,
     pub(super) socket_keys: bool,
+    pub(super) labels: bool,
     wasm_log_level: &'static str,
 }
 
@@ -85,6 +86,7 @@ impl Builder {
             stamps: false,
             extended_connect: true,
             socket_keys: false,
+            labels: true,
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -234,6 +236,13 @@ impl Builder {
     #[must_use]
     pub fn writes_socket_keys(mut self) -> Self {
         self.socket_keys = true;
+        self
+    }
+
+    /// Without the `stats_config` of envoy.yaml.
+    #[must_use]
+    pub fn without_labels(mut self) -> Self {
+        self.labels = false;
         self
     }
 

@@ -94,6 +94,11 @@ impl Envoy {
         value.unwrap_or(0)
     }
 
+    /// All that Prometheus would read here.
+    pub fn prometheus(&self) -> String {
+        self.admin("/stats/prometheus").expect("the admin page answers").text()
+    }
+
     /// How many connections of clients each worker has had so far.
     pub fn connections_by_worker(&self) -> Vec<u64> {
         let page = self.admin("/stats").expect("the admin page answers").text();

@@ -18,6 +18,7 @@ mod hostile;
 mod load;
 mod login;
 mod logout;
+mod metrics;
 mod paths;
 mod provider;
 mod refresh;

@@ -8,6 +8,8 @@ use super::asked;
 use super::memory::{Acquired, AskId, State};
 use crate::gate::host::{CallId, Host, StreamId};
 use crate::gate::identity::Live;
+use crate::gate::metrics::{Acquisition, Endpoint};
+use crate::gate::tally;
 use crate::gate::wait::Waiting;
 use crate::gate::worker::{Flight, Worker};
 use crate::provider::{TokenAnswer, TokenError, token_endpoint};
@@ -31,7 +33,11 @@ impl Worker {
                 self.flights.insert(call, Flight::Acquire(id, Rc::clone(live)));
                 State::Calling(now, call)
             }
-            Some(Err(_)) | None => State::Failed(now),
+            Some(Err(_)) | None => {
+                tally::call(host, Endpoint::Token, None);
+                tally::acquisition(host, Acquisition::Failed);
+                State::Failed(now)
+            }
         };
         self.acquisitions.set_state(&id, state);
     }

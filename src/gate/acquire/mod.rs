@@ -29,12 +29,13 @@ use crate::wire::Timestamp;
 use self::memory::{Acquired, AskId, State};
 use super::host::{Host, Level};
 use super::identity::Live;
-use super::log;
+use super::metrics::{Acquisition, Source};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::{Freshness, freshness};
 use super::wait::Waiting;
 use super::worker::Worker;
+use super::{log, tally};
 
 /// Most tokens that are written into a session's cookie.
 const MOST_KEPT: usize = 16;
@@ -187,6 +188,7 @@ impl Worker {
         let now = host.now();
         log::outcome(host, Level::Warn, "not_acquired", &error.to_string());
         let given_up = matches!(error, TokenError::Refused { .. });
+        tally::acquisition(host, Acquisition::of_error(given_up));
         let state = if given_up { State::NotGiven(now, error) } else { State::Failed(now) };
         self.acquisitions.set_state(id, state);
     }
@@ -211,12 +213,15 @@ impl Worker {
             token.judge_narrow(rules)?;
         }
         log::outcome(host, Level::Info, "token_acquired", "by the rule's own audiences");
+        tally::acquisition(host, Acquisition::Acquired);
         Ok(Kept { ask: acquire.ask, token, subject: issued(live), refresh_token: None })
     }
 
     /// The provider gave a token, and it is not for this rule.
     fn acquired_refused(&mut self, host: &mut dyn Host, id: &AskId, refusal: TokenRefusal) {
         log::outcome(host, Level::Warn, "acquired_refused", &refusal.to_string());
+        tally::acquisition(host, Acquisition::Refused);
+        tally::token_refused(host, Source::Acquired, &refusal);
         self.acquisitions.set_state(id, State::Refused(host.now(), refusal));
     }
 

@@ -14,6 +14,7 @@ use crate::config::{Ask, Way};
 use crate::gate::host::{Host, Level};
 use crate::gate::identity::Live;
 use crate::gate::login::For;
+use crate::gate::metrics::Outcome;
 use crate::gate::refusal::{Refusal, Refused};
 use crate::gate::reply::Reply;
 use crate::gate::request::Request;
@@ -72,7 +73,9 @@ impl Worker {
         let begun = self.begin_login(host, request, return_to, 0, For::Rule(rule))?;
         log::decision(host, Level::Info, request.arrival, "trip_begins", "a token for a rule");
         let cookies = [begun.cookies, cookies].concat();
-        Ok(Step::Reply(Reply::redirect(&begun.location)?.with_cookies(cookies)))
+        Ok(Step::Reply(
+            Reply::redirect(Outcome::TripBegins, &begun.location)?.with_cookies(cookies),
+        ))
     }
 
     /// What came of a trip: the ID token by the rules of a login, and of the session's user; the

@@ -12,6 +12,7 @@ use crate::token::{Kind, Refusal as TokenRefusal};
 
 use super::forms::Unkept;
 use super::host::Level;
+use super::metrics::Outcome;
 
 /// What the user is told; more would tell others how the application keeps rights.
 const MISSING_RIGHT: &str = "you do not have a right that this address asks for";
@@ -207,16 +208,14 @@ impl Refusal {
             | Self::NotGiven(_)
             | Self::NoRefreshToken
             | Self::NotGranted { .. }
+            | Self::LoginToken(TokenRefusal { token: Kind::AccessToken, .. })
             | Self::TooLarge(_) => 403,
-            Self::LoginToken(refusal) => match refusal.token {
-                Kind::AccessToken => 403,
-                Kind::IdToken => 400,
-            },
             Self::MethodNotAllowed { .. } => 405,
             Self::AmbiguousPath
             | Self::Nominated
             | Self::Query(_)
             | Self::BearerMalformed(_)
+            | Self::LoginToken(_)
             | Self::NoAttempt
             | Self::ResponseIssuer(_)
             | Self::ProviderError { .. }
@@ -225,46 +224,46 @@ impl Refusal {
             Self::ClientRefused { .. }
             | Self::ProviderUnavailable
             | Self::Busy
-            | Self::NoEntropy(_) => 503,
-            Self::NoRouteName => 503,
+            | Self::NoEntropy(_)
+            | Self::NoRouteName => 503,
             Self::NoSessions | Self::Header(_) => 500,
         }
     }
 
-    /// A name for logs, problems and scripts.
-    pub(in crate::gate) const fn code(&self) -> &'static str {
+    /// A name for logs, problems, metrics and scripts.
+    pub(in crate::gate) const fn code(&self) -> Outcome {
         match self {
-            Self::Unauthenticated => "unauthenticated",
-            Self::FormNotSent { .. } => "form_not_sent",
-            Self::Misdirected => "misdirected",
-            Self::AmbiguousPath => "ambiguous_path",
-            Self::Denied => "denied",
-            Self::CrossSite => "cross_site",
-            Self::MethodNotAllowed { .. } => "method_not_allowed",
-            Self::Nominated => "nominated_header",
-            Self::Query(_) => "bad_query",
-            Self::Bearer(refusal) if refusal.insufficient_scope() => "insufficient_scope",
-            Self::Bearer(_) => "invalid_token",
-            Self::BearerMalformed(_) => "invalid_request",
-            Self::NoBearer => "bearer_not_accepted",
-            Self::SessionToken(_) => "session_token_refused",
-            Self::MissingRight(_) | Self::BearerRight(_) => "missing_right",
-            Self::NoRouteName => "no_route_name",
-            Self::NotGiven(_) | Self::NoRefreshToken | Self::NotGranted { .. } => "not_given",
-            Self::TokenNeeded { .. } => "token_needed",
-            Self::LoginToken(_) => "login_token_refused",
-            Self::NoAttempt => "no_attempt",
-            Self::ResponseIssuer(_) => "response_issuer",
-            Self::ProviderError { .. } => "provider_error",
-            Self::NoCode => "no_code",
-            Self::CodeRefused { .. } => "code_refused",
-            Self::ClientRefused { .. } => "client_refused",
-            Self::ProviderUnavailable => "provider_unavailable",
-            Self::Busy => "busy",
-            Self::TooLarge(_) => "session_too_large",
-            Self::NoEntropy(_) => "no_entropy",
-            Self::NoSessions => "no_sessions",
-            Self::Header(_) => "unsafe_header",
+            Self::Unauthenticated => Outcome::Unauthenticated,
+            Self::FormNotSent { .. } => Outcome::FormNotSent,
+            Self::Misdirected => Outcome::Misdirected,
+            Self::AmbiguousPath => Outcome::AmbiguousPath,
+            Self::Denied => Outcome::Denied,
+            Self::CrossSite => Outcome::CrossSite,
+            Self::MethodNotAllowed { .. } => Outcome::MethodNotAllowed,
+            Self::Nominated => Outcome::NominatedHeader,
+            Self::Query(_) => Outcome::BadQuery,
+            Self::Bearer(refusal) if refusal.insufficient_scope() => Outcome::InsufficientScope,
+            Self::Bearer(_) => Outcome::InvalidToken,
+            Self::BearerMalformed(_) => Outcome::InvalidRequest,
+            Self::NoBearer => Outcome::BearerNotAccepted,
+            Self::SessionToken(_) => Outcome::SessionTokenRefused,
+            Self::MissingRight(_) | Self::BearerRight(_) => Outcome::MissingRight,
+            Self::NoRouteName => Outcome::NoRouteName,
+            Self::NotGiven(_) | Self::NoRefreshToken | Self::NotGranted { .. } => Outcome::NotGiven,
+            Self::TokenNeeded { .. } => Outcome::TokenNeeded,
+            Self::LoginToken(_) => Outcome::LoginTokenRefused,
+            Self::NoAttempt => Outcome::NoAttempt,
+            Self::ResponseIssuer(_) => Outcome::ResponseIssuer,
+            Self::ProviderError { .. } => Outcome::ProviderError,
+            Self::NoCode => Outcome::NoCode,
+            Self::CodeRefused { .. } => Outcome::CodeRefused,
+            Self::ClientRefused { .. } => Outcome::ClientRefused,
+            Self::ProviderUnavailable => Outcome::ProviderUnavailable,
+            Self::Busy => Outcome::Busy,
+            Self::TooLarge(_) => Outcome::SessionTooLarge,
+            Self::NoEntropy(_) => Outcome::NoEntropy,
+            Self::NoSessions => Outcome::NoSessions,
+            Self::Header(_) => Outcome::UnsafeHeader,
         }
     }
 

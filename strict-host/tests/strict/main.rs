@@ -14,6 +14,7 @@ mod sent;
 mod login;
 mod matrix;
 mod memory;
+mod metrics;
 mod order;
 mod reconfigure;
 mod removal;

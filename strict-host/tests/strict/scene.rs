@@ -68,10 +68,17 @@ impl Scene {
 
     /// A worker that has not asked its provider anything.
     pub(crate) fn cold(traits: Traits) -> Self {
+        let mut scene = Self::unconfigured(traits);
+        let taken = scene.vm.configure(ROOT, &configuration(&json!({})));
+        assert!(taken, "{:?}", scene.vm.host().log);
+        scene
+    }
+
+    /// A plugin that has no configuration yet.
+    pub(crate) fn unconfigured(traits: Traits) -> Self {
         let process = Rc::new(RefCell::new(Process::default()));
         let now = u64::try_from(NOW.seconds()).unwrap() * 1_000_000_000;
-        let mut vm = Vm::new(State::new(traits, &process, now));
-        assert!(vm.configure(ROOT, &configuration(&json!({}))), "{:?}", vm.host().log);
+        let vm = Vm::new(State::new(traits, &process, now));
         Self { vm, provider: provider(), process }
     }
 
