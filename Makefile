@@ -44,8 +44,8 @@ bench: wasm envoy ## what the gate costs a request, against Envoy alone and a sm
 	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --profile optimized --package oidc-gate-e2e --features bench --bin bench
 
-docs: toolchain ## write the tables of docs/configuration.md anew, from the code
-	@UPDATE=1 $(CARGO) test --quiet --package oidc-gate --test docs the_reference_is_made_from_the_keys
+docs: toolchain ## write the tables of docs/configuration.md and docs/metrics.md anew, from the code
+	@UPDATE=1 $(CARGO) test --quiet --package oidc-gate --test docs made_from_the
 
 lint: toolchain ## format and clippy, natively and for wasm
 	@cargo fmt --all --check

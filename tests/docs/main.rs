@@ -15,6 +15,7 @@
 mod attacks;
 mod examples;
 mod links;
+mod metrics;
 mod reference;
 mod words;
 

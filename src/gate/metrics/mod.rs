@@ -46,6 +46,9 @@ pub enum Kind {
     Histogram,
 }
 
+/// A label, and all values that it can have.
+pub type Label = (&'static str, &'static [&'static str]);
+
 /// A metric by name, with all values of its labels.
 #[derive(Debug, Clone, Copy)]
 pub struct Family {
@@ -53,36 +56,70 @@ pub struct Family {
     pub name: &'static str,
     /// How it is kept.
     pub kind: Kind,
-    /// Its labels and what they can be.
-    pub labels: &'static [(&'static str, &'static [&'static str])],
+    /// Its labels.
+    pub labels: &'static [Label],
+    /// What it counts.
+    pub meaning: &'static str,
 }
 
-const fn counter(
-    name: &'static str,
-    labels: &'static [(&'static str, &'static [&'static str])],
-) -> Family {
-    Family { name, kind: Kind::Counter, labels }
+const fn counter(name: &'static str, labels: &'static [Label], meaning: &'static str) -> Family {
+    Family { name, kind: Kind::Counter, labels, meaning }
 }
 
 /// All metrics, in the order of [`Metric`]. The histogram is last: a host that has none of that kind
 /// still counts all the others.
 pub const FAMILIES: [Family; 10] = [
-    counter("oidc_gate_requests_total", &[("outcome", Outcome::VALUES)]),
-    counter("oidc_gate_logins_total", &[("outcome", Login::VALUES)]),
-    counter("oidc_gate_refreshes_total", &[("outcome", Refresh::VALUES)]),
-    counter("oidc_gate_acquisitions_total", &[("outcome", Acquisition::VALUES)]),
+    counter(
+        "oidc_gate_requests_total",
+        &[("outcome", Outcome::VALUES)],
+        "Requests, by what became of them; one that waits is counted once, when it is decided.",
+    ),
+    counter(
+        "oidc_gate_logins_total",
+        &[("outcome", Login::VALUES)],
+        "Logins that began, and callbacks, by how they ended.",
+    ),
+    counter(
+        "oidc_gate_refreshes_total",
+        &[("outcome", Refresh::VALUES)],
+        "Refreshes of sessions: calls, not the requests that wait for them.",
+    ),
+    counter(
+        "oidc_gate_acquisitions_total",
+        &[("outcome", Acquisition::VALUES)],
+        "Tokens that rules acquire for their own upstreams: calls, as above.",
+    ),
     counter(
         "oidc_gate_provider_calls_total",
         &[("endpoint", Endpoint::VALUES), ("status", Status::VALUES)],
+        "Calls to the provider, by whom they ask and the class of the answer's status.",
     ),
-    counter("oidc_gate_key_fetches_total", &[("outcome", KeyFetch::VALUES)]),
-    counter("oidc_gate_session_cache_total", &[("outcome", Lookup::VALUES)]),
-    counter("oidc_gate_bearer_cache_total", &[("outcome", Lookup::VALUES)]),
+    counter(
+        "oidc_gate_key_fetches_total",
+        &[("outcome", KeyFetch::VALUES)],
+        "Answers to fetches of the provider's keys.",
+    ),
+    counter(
+        "oidc_gate_session_cache_total",
+        &[("outcome", Lookup::VALUES)],
+        "Cookies that were looked for among those that this worker has opened.",
+    ),
+    counter(
+        "oidc_gate_bearer_cache_total",
+        &[("outcome", Lookup::VALUES)],
+        "Clients' tokens that were looked for among those that this worker has verified.",
+    ),
     counter(
         "oidc_gate_wrong_audience_total",
         &[("token", Token::VALUES), ("from", Source::VALUES)],
+        "Tokens that were refused, since their `aud` is somebody else.",
     ),
-    Family { name: "oidc_gate_session_bytes", kind: Kind::Histogram, labels: &[] },
+    Family {
+        name: "oidc_gate_session_bytes",
+        kind: Kind::Histogram,
+        labels: &[],
+        meaning: "Bytes of the cookies of each session that was written.",
+    },
 ];
 
 const LOGINS: usize = Outcome::VALUES.len();

@@ -59,7 +59,7 @@ fn every_metric_is_the_series_that_its_labels_say() {
 fn the_number_of_series_is_what_it_was_meant_to_be() {
     let names: BTreeSet<_> = series().into_iter().map(|(_, name)| name).collect();
     assert_eq!(names.len(), SERIES, "a name stands for one series");
-    assert!(SERIES < 100, "{SERIES}: each costs every Prometheus that reads it");
+    assert!(names.len() < 100, "{SERIES}: each costs every Prometheus that reads it");
 }
 
 /// <https://prometheus.io/docs/concepts/data_model>; a dot is ours, between names and values.

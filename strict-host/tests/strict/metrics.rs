@@ -24,11 +24,8 @@ fn series(name: &str, outcome: &str) -> String {
 /// A worker that knows its provider, in a host of which these functions always fail.
 fn failing(functions: &[&'static str], status: u32) -> Scene {
     let mut scene = Scene::unconfigured(ENVOY);
-    let fault = |function: &&'static str| Fault {
-        function: *function,
-        at: 0,
-        misdeed: Misdeed::Status(status),
-    };
+    let misdeed = Misdeed::Status(status);
+    let fault = |function: &&'static str| Fault { function, at: 0, misdeed };
     scene.vm.host().set_faults(functions.iter().map(fault).collect());
     assert!(scene.vm.configure(ROOT, &configuration(&json!({}))), "{:?}", scene.vm.host().log);
     scene.warm_up();
