@@ -261,6 +261,58 @@ fn what_is_acquired_is_counted_by_what_became_of_it() {
 }
 
 #[test]
+fn a_narrower_refresh_is_counted_as_what_the_rule_acquires() {
+    let narrowed = |script: &dyn Fn(&mut Scene)| {
+        let (mut scene, mut browser) = super::narrow::scene();
+        script(&mut scene);
+        counted(&scene);
+        scene.get(&mut browser, "/good");
+        let mut after = counted(&scene);
+        after.retain(|metric, _| matches!(metric, Metric::Acquisition(_) | Metric::Refresh(_)));
+        after
+    };
+    let only = |outcome| once([Metric::Acquisition(outcome)]);
+    assert_eq!(narrowed(&|_| {}), only(Acquisition::Acquired));
+    let refused = br#"{"error":"invalid_scope"}"#;
+    let not_given =
+        |scene: &mut Scene| scene.provider.fail(Called::Token, Fault::Body(400, refused.to_vec()));
+    assert_eq!(narrowed(&not_given), only(Acquisition::NotGiven));
+    let over = br#"{"error":"invalid_grant"}"#;
+    let ended =
+        |scene: &mut Scene| scene.provider.fail(Called::Token, Fault::Body(400, over.to_vec()));
+    assert_eq!(narrowed(&ended), only(Acquisition::NotGiven));
+    let silent = |scene: &mut Scene| scene.provider.fail(Called::Token, Fault::NoAnswer);
+    assert_eq!(narrowed(&silent), only(Acquisition::Failed));
+    let not_sent = |scene: &mut Scene| scene.host.not_taken.push(Called::Token);
+    assert_eq!(narrowed(&not_sent), only(Acquisition::Failed));
+}
+
+#[test]
+fn a_trip_is_no_login_and_is_counted_by_what_it_brings() {
+    let (mut scene, mut browser) = super::trip::scene();
+    counted(&scene);
+    scene.get(&mut browser, "/good").answer();
+    assert_eq!(counted(&scene)[&Metric::Request(Outcome::TokenNeeded)], 1);
+    let query = scene.begin(&mut browser, "/good");
+    let mut after = counted(&scene);
+    assert_eq!(after.remove(&Metric::Request(Outcome::TripBegins)), Some(1));
+    assert!(!after.keys().any(|metric| matches!(metric, Metric::Login(_))), "{after:?}");
+    scene.come_back(&mut browser, &query);
+    let after = counted(&scene);
+    assert_eq!(after[&Metric::Request(Outcome::TripDone)], 1);
+    assert_eq!(after[&Metric::Acquisition(Acquisition::Acquired)], 1);
+    assert!(!after.keys().any(|metric| matches!(metric, Metric::Login(_))), "{after:?}");
+    // One that brings a token for somebody else.
+    let query = scene.begin(&mut browser, "/evil");
+    scene.provider.narrowed = json!({"aud": "APP-backend"});
+    counted(&scene);
+    scene.come_back(&mut browser, &query);
+    let after = counted(&scene);
+    assert_eq!(after[&Metric::Acquisition(Acquisition::Refused)], 1);
+    assert_eq!(after[&Metric::WrongAudience(Token::AccessToken, Source::Acquired)], 1);
+}
+
+#[test]
 fn a_provider_that_does_not_answer_can_be_seen() {
     let mut scene = Scene::cold(json!({}));
     scene.provider.fail(Called::Discovery, Fault::Status(503));

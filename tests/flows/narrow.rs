@@ -27,7 +27,7 @@ fn rules() -> Value {
 }
 
 /// A user whose own token is good everywhere.
-fn scene() -> (Scene, Browser) {
+pub(crate) fn scene() -> (Scene, Browser) {
     let mut scene = Scene::with(rules());
     scene.provider.access_token = json!({"aud": ["APP-backend", "good-service", "evil-service"]});
     let browser = scene.log_in();

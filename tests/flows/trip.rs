@@ -22,7 +22,7 @@ fn rules() -> Value {
     json!({"rules": [rule("/good", "good-service"), rule("/evil", "evil-service")]})
 }
 
-fn scene() -> (Scene, Browser) {
+pub(crate) fn scene() -> (Scene, Browser) {
     let mut scene = Scene::with(rules());
     let browser = scene.log_in();
     (scene, browser)
