@@ -122,42 +122,7 @@ impl Worker {
         let identity = match judged {
             Ok(Some(identity)) => identity,
             Ok(None) => return Ok(Step::Wait),
-            // A new login mends it, and cannot loop: its tokens are judged before any redirect.
-            Err(Unfit::Token(refusal)) if mended_by_login(&refusal) => {
-                log::decision(
-                    host,
-                    Level::Info,
-                    request.arrival,
-                    "session_over",
-                    &refusal.to_string(),
-                );
-                return self.unauthenticated(host, request, decision.unauthenticated);
-            }
-            Err(unfit) => {
-                // The session is good elsewhere, and its old refresh token is spent.
-                let cookies = match renewed {
-                    true => self.write_session(host, request, &live.session).unwrap_or_default(),
-                    false => Vec::new(),
-                };
-                let refusal = match unfit {
-                    Unfit::Token(refusal) => {
-                        tally::token_refused(host, Source::Session, &refusal);
-                        Refusal::SessionToken(refusal)
-                    }
-                    Unfit::Otherwise(refusal) => *refusal,
-                    Unfit::Right(missing) => Refusal::MissingRight(missing),
-                };
-                return match (refusal, decision.rule) {
-                    (Refusal::TokenNeeded { .. }, Some(rule))
-                        if redirects(request, decision.unauthenticated) =>
-                    {
-                        let back = LocalPath::parse(request.arrival.target);
-                        let back = back.unwrap_or_else(LocalPath::root);
-                        self.start_trip(host, request, back, rule, cookies)
-                    }
-                    (refusal, _) => Err(Refused::new(refusal, cookies)),
-                };
-            }
+            Err(unfit) => return self.unfit(host, request, live, renewed, decision, unfit),
         };
         let cookies = if renewed {
             self.write_session(host, request, &live.session)?
@@ -168,6 +133,47 @@ impl Worker {
             self.touched(host, request, live, now)
         };
         Ok(self.forward(host, request, &identity, live, cookies))
+    }
+
+    /// The session does not do for this request.
+    #[cold]
+    fn unfit(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Live,
+        renewed: bool,
+        decision: &Decision,
+        unfit: Unfit,
+    ) -> Result<Step, Refused> {
+        let refusal = match unfit {
+            // A new login mends it, and cannot loop: its tokens are judged before any redirect.
+            Unfit::Token(refusal) if mended_by_login(&refusal) => {
+                let reason = refusal.to_string();
+                log::decision(host, Level::Info, request.arrival, "session_over", &reason);
+                return self.unauthenticated(host, request, decision.unauthenticated);
+            }
+            Unfit::Token(refusal) => {
+                tally::token_refused(host, Source::Session, &refusal);
+                Refusal::SessionToken(refusal)
+            }
+            Unfit::Otherwise(refusal) => *refusal,
+            Unfit::Right(missing) => Refusal::MissingRight(missing),
+        };
+        // The session is good elsewhere, and its old refresh token is spent.
+        let cookies = match renewed {
+            true => self.write_session(host, request, &live.session).unwrap_or_default(),
+            false => Vec::new(),
+        };
+        match (refusal, decision.rule) {
+            (Refusal::TokenNeeded { .. }, Some(rule))
+                if redirects(request, decision.unauthenticated) =>
+            {
+                let back = LocalPath::parse(request.arrival.target);
+                self.start_trip(host, request, back.unwrap_or_else(LocalPath::root), rule, cookies)
+            }
+            (refusal, _) => Err(Refused::new(refusal, cookies)),
+        }
     }
 
     /// The session with the token that the rule acquires; `None`: the request waits for it. A

@@ -39,17 +39,9 @@ fn keys_of_later_versions_are_refused_and_not_ignored() {
     let log = refusal(|config| {
         config["client"]["dpop"] = "required".into();
         config["client"]["userinfo"] = true.into();
-        config["access_token"]["format"] = "opaque".into();
-        config["rules"] = json!([
-            {
-                "match": { "path": "/a" },
-                "access_token": { "audiences": ["a"], "acquire": "authorization_code" },
-            },
-        ]);
+        config["endpoints"]["backchannel_logout"] = "/oauth2/backchannel-logout".into();
     });
-    for path in
-        ["client.dpop", "client.userinfo", "access_token.format", "rules[0].access_token.acquire"]
-    {
+    for path in ["client.dpop", "client.userinfo", "endpoints.backchannel_logout"] {
         assert!(
             log.contains(&format!("{path}: not supported yet")),
             "{path} was expected in:\n{log}"
