@@ -265,6 +265,12 @@ pub const KEYS: &[Key] = &[
         Is("{}"),
         "Claims as headers: `{x-user: preferred_username}`. See [headers](#headers-from-claims).",
     ),
+    key(
+        "log.format",
+        Is("text"),
+        "`text`: lines as `request=… decision=… reason=\"…\"`. `json`: each is one JSON object. What \
+         the host writes before it stays.",
+    ),
     key("rules[].match.path", Means("any"), "This path and no other."),
     key(
         "rules[].match.path_prefix",

@@ -10,6 +10,7 @@ mod client;
 mod duration;
 mod endpoints;
 pub mod keys;
+mod log;
 mod metadata;
 mod needs;
 mod path;
@@ -32,6 +33,7 @@ pub use acquire::{Acquire, Ask, Way};
 pub use claim::{ClaimPath, ClaimSource};
 pub use client::{Client, ClientAuthentication};
 pub use endpoints::{Endpoints, PostLogout};
+pub use log::LogFormat;
 pub use metadata::MetadataOverrides;
 pub use needs::{Needs, RequiredClaim, WHOLE};
 pub use problem::{Problem, Problems};
@@ -84,6 +86,8 @@ pub struct Config {
     pub session: Option<Session>,
     /// `upstream`: what the upstream receives.
     pub upstream: Upstream,
+    /// `log.format`, default `text`.
+    pub log_format: LogFormat,
     /// `rules`, default none: the first that matches wins; what matches none needs an
     /// authenticated user.
     pub rules: Vec<Rule>,
@@ -154,6 +158,7 @@ impl Config {
             rules::warn_of_public_exchange(rules, client, to);
             rules::warn_of_ungranted_scope(rules, client, to);
         }
+        let log_format = log::read(&root, to);
         check_whole(&root, to);
         if let (Some(id_token), Some(Some(access_token))) = (&id_token, &access_token) {
             warn_of_shared_audience(id_token, access_token, to);
@@ -172,6 +177,7 @@ impl Config {
             post_logout_redirect_uri: post_logout_redirect_uri?,
             session: if login { Some(session?) } else { None },
             upstream: upstream?,
+            log_format: log_format?,
             rules: rules?,
         })
     }

@@ -21,6 +21,7 @@ use crate::session::KeptForm;
 use crate::wire::Timestamp;
 
 use super::host::{Host, Level, StreamId};
+use super::log::Line;
 use super::login::For;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
@@ -179,13 +180,13 @@ impl Worker {
     fn late(&mut self, host: &mut dyn Host) -> Unkept {
         if !self.forms.bodies_come && !self.forms.told {
             self.forms.told = true;
-            host.log(
-                Level::Warn,
+            let message = Line::Message(
                 "preserve_post: a form could not be kept, since its body did not come while the \
                  request waited. Unless its sender was slow, the host does not hand bodies over: \
                  in Envoy (1.35 or later) set allow_on_headers_stop_iteration: true beside the \
                  filter's configuration",
             );
+            host.log(Level::Warn, &message);
         }
         Unkept::Late
     }

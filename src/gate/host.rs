@@ -5,6 +5,7 @@ use crate::jose::SignatureBackend;
 use crate::provider::HttpCall;
 use crate::wire::Timestamp;
 
+use super::log::Line;
 use super::metrics::Metric;
 
 /// One request, by the host's number.
@@ -105,5 +106,5 @@ pub trait Host: Entropy {
     fn logs(&self, level: Level) -> bool;
 
     /// Writes one line.
-    fn log(&mut self, level: Level, line: &str);
+    fn log(&mut self, level: Level, line: &Line<'_>);
 }

@@ -48,6 +48,7 @@ pub mod metrics;
 pub use forms::FORM_LIMIT;
 pub use forward::{Authorization, Forward, Stamp};
 pub use host::{CallId, Expected, Host, Level, NoSharedData, NotSent, StreamId};
+pub use log::Line;
 pub use reply::Reply;
 pub use worker::Worker;
 

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::config::{Config, Rule, Way};
+use crate::config::{Config, LogFormat, Rule, Way};
 use crate::http::Head;
 use crate::http::url::Origin;
 use crate::policy::Rules;
@@ -14,6 +14,7 @@ use super::acquire::memory::{Acquisitions, AskId};
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
+use super::log::Line;
 use super::metrics::Endpoint;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
@@ -97,6 +98,12 @@ impl Worker {
             self.turns = old.turns;
             self.turns.judge_anew(&self.config);
         }
+    }
+
+    /// How lines of the log are written.
+    #[must_use]
+    pub const fn log_format(&self) -> LogFormat {
+        self.config.log_format
     }
 
     /// Whether metadata and keys are there.
@@ -269,7 +276,8 @@ impl Worker {
                 Some(Err(not_sent)) => {
                     tally::call(host, Endpoint::of(fetch), None);
                     let cluster = &self.config.provider.cluster;
-                    host.log(Level::Warn, &format!("provider.cluster {cluster:?}: {not_sent}"));
+                    let message = format!("provider.cluster {cluster:?}: {not_sent}");
+                    host.log(Level::Warn, &Line::Message(&message));
                     self.provider.not_sent(fetch, now, jitter);
                 }
                 None => self.provider.not_sent(fetch, now, jitter),
@@ -285,17 +293,17 @@ impl Worker {
         let keys_came = matches!(learned, Ok(Learned::Keys { .. }));
         match learned {
             Ok(Learned::Metadata) => {
-                host.log(Level::Info, "the provider's metadata is there");
+                host.log(Level::Info, &Line::Message("the provider's metadata is there"));
                 // The keys' address is known now: no need to wait for the next tick.
                 self.fetch_due(host);
             }
             Ok(Learned::Keys { skipped }) => {
-                host.log(Level::Info, "the provider's keys are there");
+                host.log(Level::Info, &Line::Message("the provider's keys are there"));
                 for note in skipped {
-                    host.log(Level::Debug, &format!("a key was skipped: {note}"));
+                    host.log(Level::Debug, &Line::Message(&format!("a key was skipped: {note}")));
                 }
             }
-            Err(problem) => host.log(Level::Warn, &problem.to_string()),
+            Err(problem) => host.log(Level::Warn, &Line::Message(&problem.to_string())),
         }
         let ready = !was_ready && self.provider.ready();
         // Tokens from the provider itself are not thrown away because its keys did not come

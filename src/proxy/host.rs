@@ -1,8 +1,9 @@
 //! The host as the core asks for it: clock, randomness, calls, log.
 
+use crate::config::LogFormat;
 use crate::crypto::{Entropy, NoEntropy};
 use crate::gate::metrics::Metric;
-use crate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
+use crate::gate::{CallId, Expected, Host, Level, Line, NoSharedData, NotSent};
 use crate::jose::SignatureBackend;
 use crate::provider::HttpCall;
 use crate::wire::{Timestamp, base64url};
@@ -14,6 +15,14 @@ use super::{abi, map};
 /// The version that no value has, so that only an absent key can be written with it.
 const CREATE: u32 = u32::MAX;
 
+/// What is written into the host's log, and how.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Log {
+    /// The least level that the host wants.
+    pub(super) level: u32,
+    pub(super) format: LogFormat,
+}
+
 /// The host, for one event of the plugin `root`.
 pub(super) struct ThisHost<'a> {
     root: u32,
@@ -22,7 +31,7 @@ pub(super) struct ThisHost<'a> {
     /// The host did not come back to it.
     astray: bool,
     now: Timestamp,
-    log_level: u32,
+    log: Log,
     queue: Option<u32>,
     signatures: &'a HostSignatures,
     metrics: Option<&'a Metrics>,
@@ -46,12 +55,12 @@ impl<'a> ThisHost<'a> {
     pub(super) fn new(
         root: u32,
         current: u32,
-        log_level: u32,
+        log: Log,
         queue: Option<u32>,
         signatures: &'a HostSignatures,
         metrics: Option<&'a Metrics>,
     ) -> Self {
-        Self { root, current, astray: false, now: now(), log_level, queue, signatures, metrics }
+        Self { root, current, astray: false, now: now(), log, queue, signatures, metrics }
     }
 
     /// Whether calls that follow could be about another context than the event's.
@@ -135,11 +144,15 @@ impl Host for ThisHost<'_> {
     }
 
     fn logs(&self, level: Level) -> bool {
-        number(level) >= self.log_level
+        number(level) >= self.log.level
     }
 
-    fn log(&mut self, level: Level, line: &str) {
-        abi::log(number(level), line);
+    fn log(&mut self, level: Level, line: &Line<'_>) {
+        let text = match self.log.format {
+            LogFormat::Text => line.to_string(),
+            LogFormat::Json => line.to_json(level),
+        };
+        abi::log(number(level), &text);
     }
 }
 

@@ -11,7 +11,7 @@ use crate::wire::SortedMap;
 
 use super::abi;
 use super::change::Erasing;
-use super::host::{self, ThisHost};
+use super::host::{self, Log, ThisHost};
 use super::metrics::Metrics;
 use super::signatures::HostSignatures;
 
@@ -21,7 +21,7 @@ const NO_PLUGIN: u32 = 0;
 /// A plugin that was configured.
 struct Plugin {
     worker: Worker,
-    log_level: u32,
+    log: Log,
     signatures: Rc<HostSignatures>,
     /// Under which number other workers wake it.
     queue: Option<u32>,
@@ -119,8 +119,8 @@ impl Vm {
         if let Some(old) = old {
             worker.take_over(old.worker);
         }
-        let log_level = abi::log_level();
-        self.plugins.insert(plugin, Plugin { worker, log_level, signatures, queue });
+        let log = Log { level: abi::log_level(), format: worker.log_format() };
+        self.plugins.insert(plugin, Plugin { worker, log, signatures, queue });
     }
 
     /// A stream of `plugin` begins. One that had its number before is gone, told or not.
@@ -253,8 +253,8 @@ impl Vm {
         let plugin = self.plugins.get_mut(&root)?;
         let signatures = Rc::clone(&plugin.signatures);
         let metrics = self.metrics.as_ref();
-        let (log_level, queue) = (plugin.log_level, plugin.queue);
-        let mut host = ThisHost::new(root, current, log_level, queue, &signatures, metrics);
+        let (log, queue) = (plugin.log, plugin.queue);
+        let mut host = ThisHost::new(root, current, log, queue, &signatures, metrics);
         let done = action(&mut plugin.worker, &mut host);
         let known = plugin.signatures.are_there();
         let erasing = if known { Erasing::Remove } else { Erasing::Overwrite };
@@ -264,7 +264,7 @@ impl Vm {
     /// Reads again how much the host wants logged.
     pub(super) fn refresh_log_level(&mut self, plugin: u32) {
         if let Some(plugin) = self.plugins.get_mut(&plugin) {
-            plugin.log_level = abi::log_level();
+            plugin.log.level = abi::log_level();
         }
     }
 

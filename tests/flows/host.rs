@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use oidc_gate::crypto::{Entropy, NoEntropy};
 use oidc_gate::gate::metrics::Metric;
-use oidc_gate::gate::{CallId, Expected, Host, Level, NoSharedData, NotSent};
+use oidc_gate::gate::{CallId, Expected, Host, Level, Line, NoSharedData, NotSent};
 use oidc_gate::jose::{Algorithm, PublicKey, PureRust, SignatureBackend, Verdict};
 use oidc_gate::provider::HttpCall;
 use oidc_gate::token::testing::NOW;
@@ -209,7 +209,7 @@ impl Host for TestHost {
         true
     }
 
-    fn log(&mut self, level: Level, line: &str) {
-        self.log.push((level, line.to_owned()));
+    fn log(&mut self, level: Level, line: &Line<'_>) {
+        self.log.push((level, line.to_string()));
     }
 }

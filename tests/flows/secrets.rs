@@ -1,7 +1,7 @@
 //! What nobody may see: tokens, codes, verifiers, keys and sealed cookies, looked for in every
 //! log line, answer and debug text of every scenario.
 
-use oidc_gate::gate::{Host as _, Level};
+use oidc_gate::gate::{Host as _, Level, Line};
 use oidc_gate::token::testing::ISSUER;
 use serde_json::json;
 
@@ -100,7 +100,7 @@ fn secrets(scene: &Scene) -> Vec<String> {
 fn the_check_itself_notices_a_secret_in_a_log_line() {
     let mut scene = Scene::new();
     let token = scene.provider.mint_access_token(json!({}), scene.host.now);
-    scene.host.log(Level::Info, &format!("the token is {token}"));
+    scene.host.log(Level::Info, &Line::Message(&format!("the token is {token}")));
 }
 
 #[test]

@@ -1,7 +1,8 @@
 //! Configuration: what is wrong is said at the start, all of it at once; a gate that does not know its rules never runs.
 
 use oidc_gate_e2e::envoy::validate;
-use oidc_gate_e2e::gate::{Gate, SESSION_KEYS};
+use oidc_gate_e2e::gate::{Gate, HOME, SESSION_KEYS};
+use oidc_gate_e2e::http::{self, Protocol, Request};
 use serde_json::{Value, json};
 
 /// The log of an Envoy that refused to start.
@@ -63,4 +64,26 @@ fn the_example_is_right() {
     assert!(log.contains("configuration 'envoy.yaml' OK"), "{log}");
     let log = validate("envoy.yaml", &[("CLIENT_SECRET", "secret")]);
     assert!(log.contains("session.keys[0].env"), "its secrets come from the environment: {log}");
+}
+
+#[test]
+fn lines_of_the_log_are_json_where_that_is_asked_for() {
+    let gate = Gate::new().config(|config| config["log"] = json!({ "format": "json" })).start();
+    assert_eq!(gate.browser().fetch(&gate.url("/api/x?secret=1")).status, 401);
+    let request = Request::get("/api/x").host(HOME).bearer("not.a.token");
+    assert_eq!(http::send(gate.envoy.address(), Protocol::H1, &request).status, 401);
+    let lines = gate.envoy.log().lines_with(r#"{"level":""#);
+    let parsed: Vec<Value> = lines
+        .iter()
+        .map(|line| {
+            let json = &line[line.find('{').expect("it begins there")..];
+            serde_json::from_str(json).unwrap_or_else(|error| panic!("{error}: {line}"))
+        })
+        .collect();
+    let refused = parsed.iter().find(|line| line["decision"] == "invalid_token");
+    let refused = refused.unwrap_or_else(|| panic!("the refusal is among {lines:#?}"));
+    assert!(refused["request"].as_str().is_some_and(|id| id.len() > 8), "{refused}");
+    assert!(refused["reason"].as_str().is_some_and(|reason| !reason.is_empty()), "{refused}");
+    assert!(parsed.iter().any(|line| line["message"].is_string()), "{lines:#?}");
+    assert!(gate.envoy.log().lines_with("request=").is_empty(), "and no line is text");
 }

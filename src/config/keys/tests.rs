@@ -23,6 +23,7 @@ fn sections_have_the_names_below_them() {
             "logout",
             "session",
             "upstream",
+            "log",
             "rules"
         ]
     );

@@ -10,7 +10,7 @@ use crate::jose::{PureRust, SignatureBackend};
 use crate::provider::HttpCall;
 
 use super::*;
-use crate::gate::{CallId, Level, NotSent};
+use crate::gate::{CallId, Level, Line, NotSent};
 
 const LEASE: Duration = Duration::from_secs(6);
 const ID: TurnId = TurnId { session: [7; 16], token: [1; 32] };
@@ -78,7 +78,7 @@ impl Host for Worker {
     fn logs(&self, _: Level) -> bool {
         false
     }
-    fn log(&mut self, _: Level, _: &str) {}
+    fn log(&mut self, _: Level, _: &Line<'_>) {}
 }
 
 fn workers() -> (Cells, Worker, Worker, Rc<RefCell<Memory>>) {

@@ -1,0 +1,39 @@
+//! `log`: how log lines are written.
+
+use super::reader::{Report, Section};
+
+/// `log.format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum LogFormat {
+    /// `request=… decision=… reason="…"`, for people.
+    #[default]
+    Text,
+    /// One JSON object a line, for programs.
+    Json,
+}
+
+/// Reads `log`.
+pub(super) fn read(root: &Section<'_>, to: &mut Report<'_>) -> Option<LogFormat> {
+    let section = root.section("log", "log", to);
+    let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
+    section.choice("format", LogFormat::Text, &formats, to)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{config, problems};
+    use super::*;
+
+    #[test]
+    fn lines_are_text_unless_json_is_asked_for() {
+        assert_eq!(config(json!({})).log_format, LogFormat::Text);
+        assert_eq!(config(json!({"log": {"format": "json"}})).log_format, LogFormat::Json);
+        assert_eq!(
+            problems(json!({"log": {"format": "jsn", "level": "debug"}})),
+            "log.level: unknown key
+log.format: expected one of text, json, found \"jsn\"; hint: did you mean `json`?"
+        );
+    }
+}
