@@ -11,6 +11,8 @@ mod exchange;
 mod gate;
 #[path = "keycloak/load.rs"]
 mod load;
+#[path = "keycloak/opaque.rs"]
+mod opaque;
 #[path = "keycloak/origins.rs"]
 mod origins;
 #[path = "keycloak/stories.rs"]

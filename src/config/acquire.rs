@@ -1,5 +1,6 @@
 //! How a rule's own access token is had.
 
+use super::format::AccessTokenFormat;
 use super::needs::Sources;
 use super::reader::{Node, Report, Section};
 use super::tokens;
@@ -108,6 +109,13 @@ pub(super) fn read(
     let node = section.get("acquire")?;
     if !sources.login {
         node.problem("needs `login`: there is no session without it", None, to);
+        return None;
+    }
+    let format = sources.access_token.map(|rules| &rules.format);
+    if matches!(format, Some(AccessTokenFormat::Opaque { .. })) {
+        let hint = "write session, or `format: jwt` where the provider's access tokens are JWT";
+        let what = "not supported yet with `access_token.format: opaque`";
+        node.problem(what, Some(hint), to);
         return None;
     }
     if !sources.sends_access_token {

@@ -11,7 +11,8 @@ pub struct Client {
     /// `client.client_id`, required: as registered at the provider.
     pub client_id: String,
     /// `client.token_endpoint_auth_method`, default `client_secret_basic`, with
-    /// `client.client_secret`: how the gate authenticates at the token endpoint.
+    /// `client.client_secret`: how the gate authenticates at the token endpoint, and at the
+    /// introspection endpoint.
     pub authentication: ClientAuthentication,
     /// `client.scope`, default `[openid]`: asked for at login. Here `openid` is always there
     /// and first, and nothing stands twice.
@@ -83,19 +84,19 @@ const METHODS: &[(&str, Method)] = &[
     ("private_key_jwt", Method::Later),
 ];
 
-/// Reads `client`. Without `login` nothing in it is required, as nothing is used.
-pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Option<Client> {
+/// Reads `client`. Unless it is `used` nothing in it is required.
+pub(super) fn read(root: &Section<'_>, used: bool, to: &mut Report<'_>) -> Option<Client> {
     let section = root.section("client", "client", to);
-    let client_id = match login {
+    let client_id = match used {
         true => section.required("client_id", "write it as registered at the provider", to),
         false => section.get("client_id"),
     };
     let client_id = match client_id {
         Some(node) => client_id_text(&node, to),
-        None if login => None,
+        None if used => None,
         None => Some(String::new()),
     };
-    let authentication = authentication(&section, login, to);
+    let authentication = authentication(&section, used, to);
     let scope = section.get("scope").map_or(Some(Vec::new()), |node| tokens::scope(&node, to));
     let authorization_parameters = match section.get("authorization_parameters") {
         Some(node) => parameters(&node, to),
@@ -116,6 +117,15 @@ pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Opti
     })
 }
 
+/// RFC 7662 section 2.1: whoever asks about tokens must be known to the provider.
+pub(super) fn warn_of_public_introspection(client: &Client, to: &mut Report<'_>) {
+    if matches!(client.authentication, ClientAuthentication::None) {
+        let what = "none: a provider tells what an opaque token says to those who authenticate \
+                    (RFC 7662 section 2.1)";
+        to.warn("client.token_endpoint_auth_method", what);
+    }
+}
+
 /// `client_id` is of visible ASCII and blanks (RFC 6749 appendix A.1).
 fn client_id_text(node: &Node<'_>, to: &mut Report<'_>) -> Option<String> {
     let text = node.text(to)?;
@@ -130,7 +140,7 @@ fn client_id_text(node: &Node<'_>, to: &mut Report<'_>) -> Option<String> {
 
 fn authentication(
     section: &Section<'_>,
-    login: bool,
+    used: bool,
     to: &mut Report<'_>,
 ) -> Option<ClientAuthentication> {
     const KEY: &str = "token_endpoint_auth_method";
@@ -152,7 +162,7 @@ fn authentication(
         }
         (Method::SecretBasic, Some(_)) => secret.map(ClientAuthentication::SecretBasic),
         (Method::SecretPost, Some(_)) => secret.map(ClientAuthentication::SecretPost),
-        (_, None) if !login => Some(ClientAuthentication::None),
+        (_, None) if !used => Some(ClientAuthentication::None),
         (_, None) => {
             let hint = "write {env: NAME}; for a public client `token_endpoint_auth_method: none`";
             section.required("client_secret", hint, to);

@@ -73,31 +73,31 @@ pub const KEYS: &[Key] = &[
         Is("true"),
         "`false`: the metadata is not fetched. `provider.metadata` must then have \
          `authorization_endpoint`, `token_endpoint` and `jwks_uri`; with `login: false` only the \
-         last.",
+         last. With `access_token.format: opaque` also `introspection_endpoint`.",
     ),
     key(
         "provider.metadata",
         Is("{}"),
         "Members of the discovery document that override what the provider says: \
-         `authorization_endpoint`, `token_endpoint`, `jwks_uri`, `end_session_endpoint`, \
-         `authorization_response_iss_parameter_supported`. A whole document may be pasted; the \
+         `authorization_endpoint`, `token_endpoint`, `jwks_uri`, `introspection_endpoint`, \
+         `end_session_endpoint`, `authorization_response_iss_parameter_supported`. A whole document may be pasted; the \
          other members have no effect, and a warning names them.",
     ),
     key(
         "client.client_id",
-        Refused("with `login`"),
+        Refused("with `login` or opaque access tokens"),
         "The client as it is registered at the provider. ID tokens must name it in `aud`.",
     ),
     key(
         "client.client_secret",
-        Refused("with `login`, unless the method below is `none`"),
+        Refused("as `client_id`, unless the method below is `none`"),
         "A [secret](#secrets).",
     ),
     key(
         "client.token_endpoint_auth_method",
         Is("client_secret_basic"),
-        "How the gate authenticates at the token endpoint: `client_secret_basic`, \
-         `client_secret_post`, or `none` for a public client (PKCE alone).",
+        "How the gate authenticates at the token and introspection endpoints: \
+         `client_secret_basic`, `client_secret_post`, or `none` for a public client (PKCE alone).",
     ),
     key(
         "client.scope",
@@ -156,8 +156,19 @@ pub const KEYS: &[Key] = &[
         Is("[RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA]"),
         "Which `alg` an access token may have.",
     ),
-    key("access_token.format", Is("jwt"), "`jwt` only; `opaque` is not supported yet."),
-    later("access_token.introspection_cache", "How long an answer about an opaque token counts."),
+    key(
+        "access_token.format",
+        Is("jwt"),
+        "`jwt`: a token says itself what it is, signed. `opaque`: the provider is asked, by \
+         introspection (RFC 7662). See [opaque tokens](#opaque-access-tokens).",
+    ),
+    key(
+        "access_token.introspection_cache",
+        Means("`30s`"),
+        "With `format: opaque`: how long the provider's answer about a token counts, and so how \
+         late it may be noticed that a token was taken back; `0s` to `10m`. `0s` asks on every \
+         request.",
+    ),
     key(
         "clock_skew",
         Is("30s"),

@@ -16,6 +16,8 @@ pub struct MetadataOverrides {
     pub token_endpoint: Option<Url>,
     /// `provider.metadata.jwks_uri`: where the provider's keys are.
     pub jwks_uri: Option<Url>,
+    /// `provider.metadata.introspection_endpoint`: where the provider is asked about tokens.
+    pub introspection_endpoint: Option<Url>,
     /// `provider.metadata.end_session_endpoint`: where browsers are sent to log out.
     pub end_session_endpoint: Option<Url>,
     /// `provider.metadata.authorization_response_iss_parameter_supported`: whether answers
@@ -29,7 +31,6 @@ const UNUSED_MEMBERS: &[&str] = &[
     "userinfo_endpoint",
     "registration_endpoint",
     "revocation_endpoint",
-    "introspection_endpoint",
     "pushed_authorization_request_endpoint",
     "require_pushed_authorization_requests",
     "device_authorization_endpoint",
@@ -95,6 +96,7 @@ pub(super) fn read(
             "authorization_endpoint" => overrides.authorization_endpoint = url(&node, to),
             "token_endpoint" => overrides.token_endpoint = url(&node, to),
             "jwks_uri" => overrides.jwks_uri = url(&node, to),
+            "introspection_endpoint" => overrides.introspection_endpoint = url(&node, to),
             "end_session_endpoint" => overrides.end_session_endpoint = url(&node, to),
             "authorization_response_iss_parameter_supported" => {
                 overrides.authorization_response_iss_parameter_supported = node.flag(to);
@@ -113,6 +115,7 @@ pub(super) fn read(
                     "authorization_endpoint",
                     "token_endpoint",
                     "jwks_uri",
+                    "introspection_endpoint",
                     "end_session_endpoint",
                     "authorization_response_iss_parameter_supported",
                 ];

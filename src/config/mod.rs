@@ -9,6 +9,7 @@ mod claim;
 mod client;
 mod duration;
 mod endpoints;
+mod format;
 pub mod keys;
 mod log;
 mod metadata;
@@ -33,6 +34,7 @@ pub use acquire::{Acquire, Ask, Way};
 pub use claim::{ClaimPath, ClaimSource};
 pub use client::{Client, ClientAuthentication};
 pub use endpoints::{Endpoints, PostLogout};
+pub use format::AccessTokenFormat;
 pub use log::LogFormat;
 pub use metadata::MetadataOverrides;
 pub use needs::{Needs, RequiredClaim, WHOLE};
@@ -56,8 +58,8 @@ use crate::wire::Json;
 pub struct Config {
     /// `provider`, required: the OpenID provider and how it is reached.
     pub provider: Provider,
-    /// `client`, required with `login`: who the gate is at the provider. Without `login`
-    /// and without the section it has an empty `client_id`, and is used for nothing.
+    /// `client`, required with `login` and with opaque access tokens: who the gate is at the
+    /// provider. Otherwise it may have an empty `client_id`, and is used for nothing.
     pub client: Client,
     /// `id_token`: the rules of the ID token. Without `login` they accept nothing.
     pub id_token: IdTokenRules,
@@ -127,10 +129,14 @@ impl Config {
         let preserve_post = root.flag("preserve_post", false, to);
         let clock_skew = root.duration("clock_skew", CLOCK_SKEW, &CLOCK_SKEWS, to);
 
-        let provider = provider::read(&root, login, to);
+        let opaque = format::is_opaque(&root);
+        let provider = provider::read(&root, login, opaque, to);
         let issuer = provider.as_ref().map(|provider| &provider.issuer);
-        let client = client::read(&root, login, to);
-        let id_token = tokens::read_id_token(&root, issuer, client.as_ref(), clock_skew, to);
+        let client = client::read(&root, login || opaque, to);
+        let mut id_token = tokens::read_id_token(&root, issuer, client.as_ref(), clock_skew, to);
+        if let Some(id_token) = id_token.as_mut().filter(|_| !login) {
+            id_token.audiences.clear();
+        }
         let upstream = upstream::read(&root, login, to);
         let needed = upstream.as_ref().and_then(|upstream| access_token_user(bearer, upstream));
         let access_token = tokens::read_access_token(&root, needed, issuer, clock_skew, to);
@@ -159,7 +165,10 @@ impl Config {
             rules::warn_of_ungranted_scope(rules, client, to);
         }
         let log_format = log::read(&root, to);
-        check_whole(&root, to);
+        check_whole(&root, opaque, to);
+        if let Some(client) = client.as_ref().filter(|_| opaque) {
+            client::warn_of_public_introspection(client, to);
+        }
         if let (Some(id_token), Some(Some(access_token))) = (&id_token, &access_token) {
             warn_of_shared_audience(id_token, access_token, to);
         }
@@ -184,7 +193,7 @@ impl Config {
 }
 
 /// What single sections cannot see.
-fn check_whole(root: &Section<'_>, to: &mut Report<'_>) {
+fn check_whole(root: &Section<'_>, opaque: bool, to: &mut Report<'_>) {
     let says_false = |name| root.get(name).is_some_and(|node| *node.value == Json::Bool(false));
     if !says_false("login") {
         return;
@@ -194,7 +203,7 @@ fn check_whole(root: &Section<'_>, to: &mut Report<'_>) {
         to.problem("bearer", "with `login: false` too, nobody can pass", Some(hint));
     }
     for name in ["client", "id_token", "logout", "session"] {
-        if root.get(name).is_some() {
+        if root.get(name).is_some() && !(opaque && name == "client") {
             to.warn(name, "has no effect with `login: false`");
         }
     }

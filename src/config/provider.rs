@@ -24,6 +24,8 @@ pub struct Provider {
     pub discovery: bool,
     /// `provider.metadata`, default `{}`: members that override what discovery says.
     pub metadata: MetadataOverrides,
+    /// `access_token.format: opaque`: `introspection_endpoint` must be known.
+    pub introspects: bool,
 }
 
 /// An issuer identifier (OIDC Discovery 1.0 section 3): kept and compared byte for byte
@@ -71,8 +73,14 @@ impl Issuer {
 const TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUTS: RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_secs(60);
 
-/// Reads `provider`; with `login`, static metadata must have all that logging in needs.
-pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Option<Provider> {
+/// Reads `provider`; static metadata must have all that logging in needs, with `login`, and
+/// asking about tokens, where it `introspects`.
+pub(super) fn read(
+    root: &Section<'_>,
+    login: bool,
+    introspects: bool,
+    to: &mut Report<'_>,
+) -> Option<Provider> {
     let section = root.section("provider", "provider", to);
     let hint = "write the provider's `issuer` as its discovery document has it";
     let issuer = section.required("issuer", hint, to).and_then(|node| issuer(&node, to));
@@ -94,7 +102,8 @@ pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Opti
             true => &["authorization_endpoint", "token_endpoint", "jwks_uri"],
             false => &["jwks_uri"],
         };
-        for name in needed.iter().filter(|name| !has(name)) {
+        let introspection = introspects.then_some("introspection_endpoint");
+        for name in needed.iter().copied().chain(introspection).filter(|name| !has(name)) {
             let path = format!("{}.{name}", section.path_of("metadata"));
             let hint = "needed with `provider.discovery: false`".to_owned();
             to.problem(&path, "missing", Some(hint));
@@ -107,6 +116,7 @@ pub(super) fn read(root: &Section<'_>, login: bool, to: &mut Report<'_>) -> Opti
         timeout: timeout?,
         discovery: discovery?,
         metadata,
+        introspects,
     })
 }
 

@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use super::client::Client;
+use super::format::{self, AccessTokenFormat};
 use super::provider::Issuer;
 use super::reader::{Node, Report, Section, shown};
 use crate::jose::Algorithm;
@@ -32,7 +33,7 @@ pub struct IdTokenRules {
     pub clock_skew: Duration,
 }
 
-/// `access_token`: what an access token must be (RFC 9068 section 4).
+/// `access_token`: what an access token must be (RFC 9068 section 4, RFC 7662 section 2.2).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AccessTokenRules {
     /// `provider.issuer`: compared exactly with `iss`.
@@ -41,11 +42,8 @@ pub struct AccessTokenRules {
     pub audiences: Vec<String>,
     /// `access_token.scope`, default `[]`: every one of them must be in `scope`.
     pub scope: Vec<String>,
-    /// `access_token.typ`, default `[JWT, at+jwt]`: accepted header `typ`; here in lower case
-    /// and without `application/` (RFC 7515 section 4.1.9).
-    pub typ: Vec<String>,
-    /// `access_token.signing_algorithms`, default all supported: never empty.
-    pub signing_algorithms: Vec<Algorithm>,
+    /// `access_token.format`, default `jwt`: how it becomes known what a token says.
+    pub format: AccessTokenFormat,
     /// `clock_skew`.
     pub clock_skew: Duration,
 }
@@ -108,19 +106,13 @@ pub(super) fn read_access_token(
         None => "name the API that the token is for: [APP-backend]".to_owned(),
     };
     let audiences = section.required("audiences", &hint, to).and_then(|node| audiences(&node, to));
-    let signing_algorithms = algorithms(&section, to);
     let scope = section.get("scope").map_or(Some(Vec::new()), |node| scope(&node, to));
-    let typ = match section.get("typ") {
-        Some(node) => types(&node, to),
-        None => Some(vec!["jwt".to_owned(), "at+jwt".to_owned()]),
-    };
-    section.only("format", "jwt", &["opaque"], to);
+    let format = format::read(&section, to);
     Some(Some(AccessTokenRules {
         issuer: issuer?.clone(),
         audiences: audiences?,
         scope: scope?,
-        typ: typ?,
-        signing_algorithms: signing_algorithms?,
+        format: format?,
         clock_skew: clock_skew?,
     }))
 }
@@ -143,7 +135,7 @@ pub(super) fn audience(node: &Node<'_>, text: &str, to: &mut Report<'_>) -> Opti
     Some(text.to_owned())
 }
 
-fn algorithms(section: &Section<'_>, to: &mut Report<'_>) -> Option<Vec<Algorithm>> {
+pub(super) fn algorithms(section: &Section<'_>, to: &mut Report<'_>) -> Option<Vec<Algorithm>> {
     let Some(node) = section.get("signing_algorithms") else {
         return Some(Algorithm::ALL.to_vec());
     };
@@ -193,26 +185,6 @@ pub(super) fn scope(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>>
     Some(scope)
 }
 
-/// Header types as they are compared: lower case, without `application/`.
-fn types(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<String>> {
-    let mut types: Vec<String> = Vec::new();
-    for (node, text) in node.some_texts(to)? {
-        let lower = text.to_ascii_lowercase();
-        let typ = lower.strip_prefix("application/").unwrap_or(&lower);
-        let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&byte);
-        if typ.is_empty() || typ.len() > 127 || !typ.bytes().all(allowed) {
-            // RFC 6838 section 4.2: names of media types.
-            node.problem(format!("must be a media type, found {}", shown(text)), None, to);
-        } else if typ == "logout+jwt" {
-            node.problem("is the type of logout tokens, never of access tokens", None, to);
-        }
-        if !types.iter().any(|known| known == typ) {
-            types.push(typ.to_owned());
-        }
-    }
-    Some(types)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
@@ -251,7 +223,8 @@ mod tests {
     #[test]
     fn only_algorithms_with_public_keys_are_accepted() {
         let rules = access_token(json!({"signing_algorithms": ["ES256", "EdDSA", "ES256"]}));
-        assert_eq!(rules.signing_algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
+        let AccessTokenFormat::Jwt { signing_algorithms, .. } = rules.format else { panic!() };
+        assert_eq!(signing_algorithms, [Algorithm::Es256, Algorithm::EdDsa]);
         let all = "expected one of RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384, EdDSA";
         assert_eq!(
             problems(json!({"id_token": {"signing_algorithms": ["none", "HS256", "rs256"]}})),
@@ -277,18 +250,6 @@ id_token.signing_algorithms[2]: {all}, found \"rs256\"; hint: did you mean `RS25
         assert_eq!(asked.max_age, Some(Duration::from_secs(3600)));
         let nothing = config(json!({})).id_token;
         assert!(nothing.acr.is_empty() && nothing.max_age.is_none());
-    }
-
-    #[test]
-    fn types_are_kept_as_they_are_compared() {
-        let typ = |typ: Value| access_token(json!({"typ": typ})).typ;
-        assert_eq!(typ(json!(["application/AT+JWT", "JWT", "jwt"])), ["at+jwt", "jwt"]);
-        assert_eq!(
-            problems(json!({"access_token": {"typ": ["logout+jwt", "application/", "a b"]}})),
-            "access_token.typ[0]: is the type of logout tokens, never of access tokens
-access_token.typ[1]: must be a media type, found \"application/\"
-access_token.typ[2]: must be a media type, found \"a b\""
-        );
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::token::AccessToken;
 use super::forward::Forward;
 use super::host::{Host, Level};
 use super::identity::{Bearer, Identity, Unfit};
+use super::introspect::Asked;
 use super::metrics::{Lookup, Metric};
 use super::refusal::{Refusal, Refused};
 use super::request::Request;
@@ -46,10 +47,17 @@ impl Worker {
         token: &[u8],
         decision: &Decision,
     ) -> Result<Step, Refused> {
-        let known = self.known_bearer(token);
-        host.count(Metric::BearerCache(Lookup::of(known.is_some())));
+        let opaque = self.introspections.is_some();
+        let known = if opaque { None } else { self.known_bearer(token) };
+        if !opaque {
+            host.count(Metric::BearerCache(Lookup::of(known.is_some())));
+        }
         let bearer = match known {
             Some(bearer) => bearer,
+            None if opaque => match self.ask_about_bearer(host, request, b64token(token)?)? {
+                Some(bearer) => bearer,
+                None => return Ok(Step::Wait),
+            },
             None => match self.verify_bearer(host, request, b64token(token)?, decision)? {
                 Some(bearer) => bearer,
                 None => return Ok(Step::Wait),
@@ -83,6 +91,21 @@ impl Worker {
     /// The rules of a client's token where `decision` has been made.
     fn bearer_rules(&self, decision: &Decision) -> Option<&AccessTokenRules> {
         self.needs(decision).access_token.as_ref().or(self.config.access_token.as_ref())
+    }
+
+    /// A client's opaque token. `None`: the request waits for the provider's answer.
+    #[cold]
+    fn ask_about_bearer(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        token: &str,
+    ) -> Result<Option<Rc<Bearer>>, Refusal> {
+        match self.ask_about(host, request, &Secret::new(token.to_owned()), false)? {
+            Asked::Active(bearer) => Ok(Some(bearer)),
+            Asked::Refused(refusal) => Err(Refusal::Bearer(refusal)),
+            Asked::Wait => Ok(None),
+        }
     }
 
     /// `None`: the request waits for newer keys.

@@ -153,6 +153,9 @@ impl Worker {
             Some(Turn::Renewed(live)) if self.turns.ended(live) => Err(Refusal::NoAttempt),
             Some(Turn::Renewed(live)) => {
                 let live = Rc::clone(live);
+                let Some(live) = self.known_at_login(host, request, live)? else {
+                    return Ok(Step::Wait);
+                };
                 self.logged_in(host, request, &transaction, &live)
             }
             Some(Turn::Refused(refusal)) => Err(Refusal::LoginToken(refusal.clone())),

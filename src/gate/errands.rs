@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::crypto::{NoEntropy, SealingKeys};
 use crate::jose::KeySet;
 use crate::provider::{HttpCall, TokenAnswer, TokenError};
-use crate::session::Session;
+use crate::session::{Granted, Session};
 use crate::token::{AccessToken, Kind, Refusal};
 
 use super::host::{Host, Level, StreamId};
@@ -237,10 +237,15 @@ impl Worker {
         host: &dyn Host,
         answer: &TokenAnswer,
         keys: &KeySet,
-    ) -> Result<Option<AccessToken>, Refusal> {
+    ) -> Result<Option<Granted>, Refusal> {
         let Some(rules) = &self.config.access_token else { return Ok(None) };
         let raw = answer.access_token.as_ref().ok_or(Refusal::missing(Kind::AccessToken))?;
-        AccessToken::verify(raw, rules, keys, host.signatures(), host.now()).map(Some)
+        // What an opaque one says is asked when somebody comes with the session.
+        if self.introspections.is_some() {
+            return Ok(Some(Granted::Opaque(raw.clone())));
+        }
+        let token = AccessToken::verify(raw, rules, keys, host.signatures(), host.now())?;
+        Ok(Some(Granted::Known(token)))
     }
 
     fn book(&mut self, host: &mut dyn Host, id: TurnId, turn: Turn) {

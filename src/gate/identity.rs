@@ -15,6 +15,7 @@ use crate::wire::Timestamp;
 use super::acquire::memory::Acquired;
 use super::metrics::Outcome;
 use super::sent::Sent;
+use super::shared::COOLDOWN;
 use super::turns::TurnId;
 
 /// A session that is open on this worker.
@@ -34,15 +35,21 @@ impl Live {
     pub(super) fn new(session: Session, with_first_key: bool, config: &Config) -> Self {
         let raw = match config.upstream.authorization {
             crate::config::Authorization::AccessToken => {
-                session.access_token.as_ref().map(AccessToken::raw)
+                session.known_access_token().map(AccessToken::raw)
             }
             crate::config::Authorization::IdToken => Some(session.id_token.raw()),
             crate::config::Authorization::None => None,
         };
-        let access_token = session.access_token.as_ref();
+        let access_token = session.known_access_token();
         let sent = Sent::new(config, raw, Some(&session.id_token), access_token);
         let turn = TurnId::of(&session);
         Self { session, with_first_key, turn, sent }
+    }
+
+    /// Whether its tokens came, or it was last noted in its cookie, a moment ago.
+    pub(super) fn came_just_now(&self, now: Timestamp) -> bool {
+        let seen = self.session.seen;
+        now >= seen && now.since(seen) <= COOLDOWN
     }
 
     /// About how many bytes of memory it takes.
@@ -68,6 +75,11 @@ impl Bearer {
         };
         let sent = Sent::new(config, authorization, None, Some(&token));
         Self { token, sent }
+    }
+
+    /// The token.
+    pub(super) const fn token(&self) -> &AccessToken {
+        &self.token
     }
 
     /// About how many bytes of memory it takes.
@@ -141,11 +153,11 @@ impl Identity {
         let access_token = session.access_token.as_ref();
         if let Some(rules) = needs.access_token.as_ref().or(config.access_token.as_ref()) {
             match access_token {
-                Some(token) => token.judge(rules, now)?,
+                Some(token) => token.verified()?.judge(rules, now)?,
                 None => return Err(Refusal::missing(TokenKind::AccessToken).into()),
             }
         }
-        policy::satisfy(&needs.claims, Some(&session.id_token), access_token)?;
+        policy::satisfy(&needs.claims, Some(&session.id_token), session.known_access_token())?;
         Ok(Self(Kind::Session(Rc::clone(live))))
     }
 

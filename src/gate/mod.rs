@@ -26,6 +26,8 @@ mod forms;
 mod forward;
 mod host;
 mod identity;
+mod introspect;
+mod introspections;
 mod log;
 mod login;
 mod logout;

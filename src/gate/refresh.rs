@@ -15,7 +15,6 @@ use super::identity::{Identity, Live};
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::Freshness;
-use super::shared::COOLDOWN;
 use super::turns::{Errand, Turn};
 use super::wait::Waiting;
 use super::worker::Worker;
@@ -106,10 +105,8 @@ impl Worker {
     /// Whether `newest` came a moment ago and has to do: a provider may give one token till it
     /// ends. A cookie whose token is over by now does not, however young it is.
     fn has_to_do(&self, now: Timestamp, cookies: &Live, newest: &Rc<Live>) -> bool {
-        let seen = newest.session.seen;
-        let young = now >= seen && now.since(seen) <= COOLDOWN;
         let good = || Identity::of_session(newest, &self.config, &Needs::default(), now).is_ok();
-        young && (newest.turn != cookies.turn || good())
+        newest.came_just_now(now) && (newest.turn != cookies.turn || good())
     }
 
     fn refresh_call(&self, live: &Live) -> Option<HttpCall> {

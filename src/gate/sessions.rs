@@ -7,7 +7,7 @@ use crate::config::{self, Ask, Needs};
 use crate::crypto::NoEntropy;
 use crate::http::{LocalPath, SetCookie};
 use crate::policy::{Decision, navigation};
-use crate::session::{Session, WriteError};
+use crate::session::{Granted, Session, WriteError};
 use crate::token::{Check, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
@@ -48,7 +48,11 @@ impl Worker {
         if navigation::cross_site_unsafe(&request.arrival.metadata(), &request.origin) {
             return Err(Refusal::CrossSite.into());
         }
-        let turned = match self.turn(host, request, &live)? {
+        let turned = match self.introspections {
+            None => self.turn(host, request, &live)?,
+            Some(_) => self.turn_of_opaque(host, request, &live)?,
+        };
+        let turned = match turned {
             Turned::Go(newest) if self.rules_take_turns => {
                 self.rules_turn(host, request, &newest, decision)?
             }
@@ -95,7 +99,8 @@ impl Worker {
         let margin = self.config.session.as_ref().map(|settings| settings.refresh_margin);
         let of = |from, end| freshness(from, end, margin.unwrap_or_default(), now);
         let access_token = match &session.access_token {
-            Some(token) => of(token.issued_at(), token.expires_at()),
+            Some(Granted::Known(token)) => of(token.issued_at(), token.expires_at()),
+            Some(Granted::Opaque(raw)) => self.freshness_of_opaque(raw, now),
             None => Freshness::Fresh,
         };
         if self.config.upstream.authorization != config::Authorization::IdToken {
@@ -298,8 +303,8 @@ pub(super) fn freshness(
     }
 }
 
-/// Another provider's session, or one that ran out with nothing to renew it: what a user
-/// without a session gets. Any other refusal is shown: a new login would meet it again.
+/// Another provider's session, one that ran out with nothing to renew it, or one from before
+/// `access_token.format` was changed: what a user without a session gets. Any other refusal is shown: a new login would meet it again.
 fn mended_by_login(refusal: &TokenRefusal) -> bool {
-    matches!(refusal.check, Check::Issuer { .. } | Check::Expired { .. })
+    matches!(refusal.check, Check::Issuer { .. } | Check::Expired { .. } | Check::Unproven)
 }

@@ -164,6 +164,7 @@ impl Flight {
         match self {
             Self::Fetch(fetch) => Endpoint::of(*fetch),
             Self::Turn(..) | Self::Acquire(..) => Endpoint::Token,
+            Self::Introspect(..) => Endpoint::Introspection,
         }
     }
 }

@@ -12,8 +12,8 @@ use crate::config::{Ask, Config};
 use crate::crypto::Secret;
 use crate::crypto::digest::sha256;
 use crate::provider::{TokenAnswer, TokenError};
-use crate::session::{Kept, Session, Transaction};
-use crate::token::{AccessToken, Refusal};
+use crate::session::{Granted, Kept, Session, Transaction};
+use crate::token::Refusal;
 use crate::wire::{SortedMap, Timestamp};
 
 use super::identity::Live;
@@ -38,7 +38,7 @@ impl TurnId {
     /// The turn at which `session` would be refreshed; `None` without a refresh token.
     pub(super) fn of(session: &Session) -> Option<Self> {
         let refresh_token = session.refresh_token.as_ref()?;
-        let access_token = session.access_token.as_ref().map(AccessToken::raw);
+        let access_token = session.access_token.as_ref().map(Granted::raw);
         let tokens = [Some(session.id_token.raw()), access_token, Some(refresh_token)];
         let digests = digests(tokens);
         // Where refresh tokens do not rotate, the tokens stay what they were when they have been

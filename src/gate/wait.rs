@@ -9,6 +9,7 @@ use super::Step;
 use super::acquire::memory::AskId;
 use super::forms::{self, Unkept};
 use super::host::{Host, StreamId};
+use super::introspections::TokenId;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::turns::TurnId;
@@ -28,6 +29,8 @@ pub(super) enum Waiting {
     Turn(TurnId),
     /// A token for the rule's own upstream, which another request may have asked for.
     Acquired(AskId),
+    /// What the provider says of an opaque token, which another request may have asked.
+    Introspected(TokenId),
     /// The next tick: the configuration has changed, and it is decided anew.
     Anew,
     /// Its own body, and what was in it.

@@ -3,6 +3,7 @@
 use std::rc::Rc;
 
 use crate::config::{Config, LogFormat, Rule, Way};
+use crate::crypto::Secret;
 use crate::http::Head;
 use crate::http::url::Origin;
 use crate::policy::Rules;
@@ -14,6 +15,8 @@ use super::acquire::memory::{Acquisitions, AskId};
 use super::forms::Forms;
 use super::host::{CallId, Host, Level, StreamId};
 use super::identity::{Bearer, Live};
+use super::introspect;
+use super::introspections::{Introspections, TokenId};
 use super::log::Line;
 use super::metrics::Endpoint;
 use super::refusal::{Refusal, Refused};
@@ -38,6 +41,8 @@ pub(super) enum Flight {
     Turn(TurnId, Errand),
     /// A token for a rule's own upstream, of this session.
     Acquire(AskId, Rc<Live>),
+    /// What the provider says of this opaque token.
+    Introspect(TokenId, Secret),
 }
 
 /// The gate on one worker thread.
@@ -59,6 +64,8 @@ pub struct Worker {
     pub(super) turns: Turns,
     pub(super) cells: Cells,
     pub(super) acquisitions: Acquisitions,
+    /// Where access tokens are opaque.
+    pub(super) introspections: Option<Introspections>,
     pub(super) forms: Forms,
 }
 
@@ -80,6 +87,7 @@ impl Worker {
             turns: Turns::default(),
             cells: Cells::new(&config),
             acquisitions: Acquisitions::default(),
+            introspections: introspect::introspections(&config),
             forms: Forms::default(),
             config,
         }
@@ -130,6 +138,7 @@ impl Worker {
                     | Waiting::Keys
                     | Waiting::Turn(_)
                     | Waiting::Acquired(_)
+                    | Waiting::Introspected(_)
                     | Waiting::Anew,
                 ) => worker.decide(host, request),
                 Some(Waiting::Form { read, .. }) => worker.form_read(host, request, read),
@@ -179,6 +188,7 @@ impl Worker {
             Some(Flight::Acquire(id, live)) => {
                 self.acquire_answered(host, id, live, call, token_endpoint::token_answer(answer))
             }
+            Some(Flight::Introspect(id, raw)) => self.introspected(host, id, raw, call, answer),
             // Late, or not ours: a normal case.
             None => Vec::new(),
         }
@@ -192,6 +202,10 @@ impl Worker {
         let now = host.now();
         self.turns.sweep(now, self.patience());
         self.acquisitions.sweep(now, self.patience());
+        let patience = self.patience();
+        if let Some(book) = &mut self.introspections {
+            book.sweep(now, patience);
+        }
         // Wakes are not lost; this is for the worker that died before it could wake anyone.
         let mut streams = Vec::new();
         for id in self.turns_elsewhere() {
@@ -316,7 +330,11 @@ impl Worker {
         streams.extend(self.waiters.those(|waiting| match waiting {
             Waiting::Provider => ready,
             Waiting::Keys => fetch == Fetch::Keys,
-            Waiting::Turn(_) | Waiting::Acquired(_) | Waiting::Form { .. } | Waiting::Anew => false,
+            Waiting::Turn(_)
+            | Waiting::Acquired(_)
+            | Waiting::Introspected(_)
+            | Waiting::Form { .. }
+            | Waiting::Anew => false,
         }));
         streams
     }
@@ -337,6 +355,9 @@ impl Worker {
         match waiting {
             Waiting::Turn(id) => !self.turns.get(id).is_some_and(Turn::under_way),
             Waiting::Acquired(id) => !self.acquisitions.under_way(id),
+            Waiting::Introspected(id) => {
+                !self.introspections.as_ref().is_some_and(|book| book.under_way(id))
+            }
             Waiting::Provider => self.provider.ready(),
             Waiting::Anew => true,
             Waiting::Keys | Waiting::Form { .. } => false,

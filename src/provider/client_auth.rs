@@ -1,4 +1,5 @@
-//! How the gate authenticates at the token endpoint (RFC 6749 section 2.3, OIDC Core 9).
+//! How the gate authenticates at the token and introspection endpoints (RFC 6749 section 2.3,
+//! OIDC Core 9, RFC 7662 section 2.1).
 //!
 //! One method per request (RFC 6749 section 2.3): with a Basic header, the form names neither
 //! the client nor its secret.
@@ -7,21 +8,38 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
+use super::call::HttpCall;
 use super::discovery::Metadata;
-use crate::config::{Client, ClientAuthentication};
-use crate::http::form;
+use crate::config::{self, Client, ClientAuthentication};
+use crate::http::{Url, form};
+
+/// A form for `endpoint`, as the client.
+pub(super) fn client_call(
+    provider: &config::Provider,
+    client: &Client,
+    endpoint: &Url,
+    parameters: &[(&str, &str)],
+) -> HttpCall {
+    let Credentials { authorization, parameters: more } = Credentials::of(client);
+    let form = form::encode(&[parameters, &more].concat());
+    let call = HttpCall::post_form(provider, endpoint, form);
+    match authorization {
+        Some(value) => call.with_header("authorization", value),
+        None => call,
+    }
+}
 
 /// What a request must carry to come from the client.
-pub(super) struct Credentials<'a> {
+struct Credentials<'a> {
     /// The value of `authorization`.
-    pub(super) authorization: Option<String>,
+    authorization: Option<String>,
     /// More parameters of the form.
-    pub(super) parameters: Vec<(&'a str, &'a str)>,
+    parameters: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Credentials<'a> {
     /// The credentials of `client` by its method.
-    pub(super) fn of(client: &'a Client) -> Self {
+    fn of(client: &'a Client) -> Self {
         let id = ("client_id", client.client_id.as_str());
         match &client.authentication {
             ClientAuthentication::SecretBasic(secret) => Self {

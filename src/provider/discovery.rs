@@ -26,6 +26,8 @@ pub struct Metadata {
     pub token_endpoint: Option<Url>,
     /// Where the keys are.
     pub jwks_uri: Url,
+    /// Where the provider is asked about tokens; `Some` where they are opaque.
+    pub introspection_endpoint: Option<Url>,
     /// Where browsers are sent to log out, where there is such a place.
     pub end_session_endpoint: Option<Url>,
     /// Whether every authorization response carries `iss` (RFC 9207 section 3).
@@ -56,7 +58,7 @@ impl Metadata {
         answer.ok()?;
         let document = Document { json: answer.object()?, tls: is_https(provider) };
         document.check_issuer(&provider.issuer)?;
-        document.metadata(&provider.metadata, needs_login)
+        document.metadata(provider, needs_login)
     }
 
     /// The metadata where all of it is configured (`provider.discovery: false`).
@@ -65,7 +67,7 @@ impl Metadata {
     /// [`Fault::Missing`]; the configuration does not allow that to happen.
     pub(super) fn fixed(provider: &config::Provider, needs_login: bool) -> Result<Self, Fault> {
         let document = Document { json: Json::Object(Vec::new()), tls: is_https(provider) };
-        document.metadata(&provider.metadata, needs_login)
+        document.metadata(provider, needs_login)
     }
 }
 
@@ -91,20 +93,23 @@ impl Document {
     }
 
     /// What the gate uses of the document; what only a login needs is not looked at without one.
-    fn metadata(
-        &self,
-        given: &config::MetadataOverrides,
-        needs_login: bool,
-    ) -> Result<Metadata, Fault> {
+    fn metadata(&self, provider: &config::Provider, needs_login: bool) -> Result<Metadata, Fault> {
+        let given = &provider.metadata;
         let jwks_uri = self.endpoint("jwks_uri", given.jwks_uri.as_ref())?;
         let mut metadata = Metadata {
             jwks_uri: jwks_uri.ok_or(Fault::Missing { member: "jwks_uri" })?,
             authorization_endpoint: None,
             token_endpoint: None,
+            introspection_endpoint: None,
             end_session_endpoint: None,
             iss_parameter_supported: false,
             token_endpoint_auth_methods: None,
         };
+        if provider.introspects {
+            let introspection = given.introspection_endpoint.as_ref();
+            metadata.introspection_endpoint =
+                Some(self.needed_endpoint("introspection_endpoint", introspection)?);
+        }
         if needs_login {
             self.check_pkce()?;
             let authorization = given.authorization_endpoint.as_ref();

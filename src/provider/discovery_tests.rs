@@ -198,3 +198,33 @@ fn without_discovery_all_that_is_needed_must_be_configured() {
     assert_eq!(missing(&provider, false), None);
     assert!(missing(&provider, true).unwrap().contains("`authorization_endpoint` is missing"));
 }
+
+#[test]
+fn where_tokens_are_opaque_the_provider_says_where_it_is_asked_about_them() {
+    let read = |document: &Value, introspects| {
+        let provider = config::Provider { introspects, ..fixture::provider() };
+        Metadata::read(&ok(document.to_string().as_bytes()), &provider, false)
+    };
+    let known = read(&fixture::document(), true).unwrap();
+    let endpoint = known.introspection_endpoint.unwrap();
+    assert_eq!(endpoint.as_str(), format!("{ISSUER}/introspect"));
+    let none = with("introspection_endpoint", json!(null));
+    assert!(read(&none, false).is_ok());
+    assert_eq!(
+        read(&none, true).unwrap_err().to_string(),
+        "member `introspection_endpoint` is missing; hint: set \
+         provider.metadata.introspection_endpoint; where the provider's access tokens are JWT, \
+         leave access_token.format out"
+    );
+    for wrong in [json!("/introspect"), json!(["https://op.example"]), json!("http://op.example/i")]
+    {
+        assert!(read(&with("introspection_endpoint", wrong), true).is_err());
+    }
+    let given = config::MetadataOverrides {
+        introspection_endpoint: Some(fixture::url("https://op.example/i")),
+        ..config::MetadataOverrides::default()
+    };
+    let provider = config::Provider { introspects: true, metadata: given, ..fixture::provider() };
+    let known = Metadata::read(&ok(none.to_string().as_bytes()), &provider, false).unwrap();
+    assert_eq!(known.introspection_endpoint.unwrap().as_str(), "https://op.example/i");
+}

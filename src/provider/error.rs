@@ -134,6 +134,9 @@ fn member_advice(member: &str) -> &'static str {
         "authorization_endpoint" => "set provider.metadata.authorization_endpoint",
         "token_endpoint" => "set provider.metadata.token_endpoint",
         "jwks_uri" => "set provider.metadata.jwks_uri",
+        "introspection_endpoint" => {
+            "set provider.metadata.introspection_endpoint; where the provider's access tokens are JWT, leave access_token.format out"
+        }
         "end_session_endpoint" => "set provider.metadata.end_session_endpoint",
         "authorization_response_iss_parameter_supported" => {
             "set provider.metadata.authorization_response_iss_parameter_supported"

@@ -20,6 +20,7 @@ pub(super) fn provider() -> Provider {
         timeout: Duration::from_secs(5),
         discovery: true,
         metadata: MetadataOverrides::default(),
+        introspects: false,
     }
 }
 
@@ -37,6 +38,7 @@ pub(super) fn metadata() -> Metadata {
         authorization_endpoint: Some(url(&format!("{ISSUER}/auth"))),
         token_endpoint: Some(url(&format!("{ISSUER}/token"))),
         jwks_uri: url(&format!("{ISSUER}/certs")),
+        introspection_endpoint: Some(url(&format!("{ISSUER}/introspect"))),
         end_session_endpoint: Some(url(&format!("{ISSUER}/logout"))),
         iss_parameter_supported: true,
         token_endpoint_auth_methods: None,
@@ -50,6 +52,7 @@ pub(super) fn document() -> serde_json::Value {
         "authorization_endpoint": format!("{ISSUER}/auth"),
         "token_endpoint": format!("{ISSUER}/token"),
         "jwks_uri": format!("{ISSUER}/certs"),
+        "introspection_endpoint": format!("{ISSUER}/introspect"),
         "end_session_endpoint": format!("{ISSUER}/logout"),
         "authorization_response_iss_parameter_supported": true,
         "code_challenge_methods_supported": ["plain", "S256"],

@@ -10,6 +10,7 @@
 //! call      a request to the provider, as a value            answer    what came back, bounded
 //! authorize URLs a browser is sent to; the response's `iss`  client_auth  RFC 6749 2.3
 //! token_endpoint  code and refresh out, tokens or error in   error     messages for operators
+//! introspection   a token out, what the provider says of it in, RFC 7662
 //! ```
 
 pub mod authorize;
@@ -20,6 +21,7 @@ mod call;
 mod client_auth;
 mod discovery;
 mod error;
+pub mod introspection;
 mod keys;
 mod known;
 mod schedule;
@@ -29,6 +31,7 @@ pub use call::HttpCall;
 pub use client_auth::unsupported_method;
 pub use discovery::Metadata;
 pub use error::{Fault, ProviderError};
+pub use introspection::{IntrospectionError, Said};
 pub use keys::KeysWanted;
 pub use known::{Fetch, Learned, Provider};
 pub use token_endpoint::{TokenAnswer, TokenError};

@@ -8,11 +8,10 @@
 
 use super::answer::{Answer, LONGEST_BODY, printable};
 use super::call::HttpCall;
-use super::client_auth::Credentials;
+use super::client_auth::client_call;
 use super::discovery::Metadata;
 use crate::config::{self, Acquire, Client};
 use crate::crypto::Secret;
-use crate::http::form;
 use crate::wire::Json;
 
 /// What is exchanged, and for what (RFC 8693 section 3).
@@ -113,13 +112,7 @@ fn token_call(
     grant: &[(&str, &str)],
 ) -> Option<HttpCall> {
     let endpoint = metadata.token_endpoint.as_ref()?;
-    let Credentials { authorization, parameters } = Credentials::of(client);
-    let form = form::encode(&[grant, &parameters].concat());
-    let call = HttpCall::post_form(provider, endpoint, form);
-    Some(match authorization {
-        Some(value) => call.with_header("authorization", value),
-        None => call,
-    })
+    Some(client_call(provider, client, endpoint, grant))
 }
 
 /// The tokens of an answer (RFC 6749 section 5.1), none of them verified yet; each is visible

@@ -2,8 +2,9 @@
 
 use zeroize::Zeroizing;
 
+use super::granted::Granted;
 use super::kept::{self, Kept};
-use super::record::{Record, Taken, Writer};
+use super::record::{Record, Taken, Token, Writer};
 use crate::config::{self, Ask};
 use crate::crypto::{Opened, Secret};
 use crate::token::{AccessToken, IdToken};
@@ -17,7 +18,7 @@ pub struct Session {
     /// Who it is.
     pub id_token: IdToken,
     /// What the upstream receives.
-    pub access_token: Option<AccessToken>,
+    pub access_token: Option<Granted>,
     /// What gets new tokens (RFC 6749 section 6).
     pub refresh_token: Option<Secret>,
     /// When the person logged in.
@@ -83,11 +84,17 @@ impl Session {
     /// Bytes on the heap, for a cache bounded in bytes.
     #[must_use]
     pub fn heap_size(&self) -> usize {
-        let access_token = self.access_token.as_ref().map_or(0, AccessToken::heap_size);
+        let access_token = self.access_token.as_ref().map_or(0, Granted::heap_size);
         let refresh_token = self.refresh_token.as_ref().map_or(0, |token| token.expose().len());
         let own = [self.id_token.heap_size(), access_token, refresh_token];
         let kept = self.kept.iter().map(Kept::heap_size);
         own.into_iter().chain(kept).fold(0, usize::saturating_add)
+    }
+
+    /// What is known of the access token.
+    #[must_use]
+    pub fn known_access_token(&self) -> Option<&AccessToken> {
+        self.access_token.as_ref().and_then(Granted::known)
     }
 
     /// The token that was kept for whoever asks so.
@@ -126,7 +133,13 @@ impl Session {
         record.fixed(&self.id);
         record.time(self.created);
         record.time(self.seen);
-        let taken = tokens.map(|token| record.text(token));
+        let opaque = self.access_token.as_ref().is_some_and(|token| !token.is_signed());
+        let [id_token, access_token, refresh_token] = tokens;
+        let taken = [
+            record.text(id_token),
+            if opaque { record.opaque(access_token) } else { record.text(access_token) },
+            record.text(refresh_token),
+        ];
         // Last, and only where there is any: the rest reads as it always did.
         let mut beside: Vec<Taken> = Vec::new();
         if self.narrowed > 0 || kept > 0 {
@@ -150,9 +163,10 @@ impl Session {
         let created = record.time()?;
         let seen = record.time()?;
         let id_token = IdToken::restore(record.text()??, opened)?;
-        let access_token = match record.text()? {
-            None => None,
-            Some(raw) => Some(AccessToken::restore(raw, opened)?),
+        let access_token = match record.token()? {
+            Token::Absent => None,
+            Token::Signed(raw) => Some(Granted::Known(AccessToken::restore(raw, opened)?)),
+            Token::Opaque(raw) => Some(Granted::Opaque(raw)),
         };
         let refresh_token = record.text()?;
         let (narrowed, kept) = match record.is_empty() {

@@ -10,6 +10,7 @@
 //!         | 1 | bytes              as it is, UTF-8
 //!         | 2 | bytes*3            a JWT, its segments decoded: read, but no longer written
 //!         | 3 | count | segment*   base64url with dots between, decoded
+//!         | 4 | bytes              an opaque access token, UTF-8
 //! segment = number 2n | n bytes
 //!         | number 2n+1            the next n bytes of the objects
 //! ```
@@ -42,9 +43,20 @@ const ABSENT: u8 = 0;
 const AS_IS: u8 = 1;
 const JWT: u8 = 2;
 const SEGMENTS: u8 = 3;
+const OPAQUE: u8 = 4;
 
 /// Segments of a text: a JWT has three, an encrypted one five (RFC 7516).
 const MAX_SEGMENTS: usize = 5;
+
+/// An access token as a record has it.
+pub(super) enum Token {
+    /// There is none.
+    Absent,
+    /// Its signature was checked before it went in.
+    Signed(Secret),
+    /// Nothing is known of it.
+    Opaque(Secret),
+}
 
 /// Writes a record; what it holds is zeroed when dropped.
 pub(super) struct Writer {
@@ -134,6 +146,20 @@ impl Writer {
             fields: self.fields.len().saturating_sub(fields),
             objects: self.objects.len().saturating_sub(objects),
         }
+    }
+
+    /// An opaque token or its absence. It may look like a JWT, and is none: nobody has checked a
+    /// signature. So it says what it is.
+    pub(super) fn opaque(&mut self, token: Option<&str>) -> Taken {
+        let fields = self.fields.len();
+        match token {
+            None => self.byte(ABSENT),
+            Some(token) => {
+                self.byte(OPAQUE);
+                self.bytes(token.as_bytes());
+            }
+        }
+        Taken { fields: self.fields.len().saturating_sub(fields), objects: 0 }
     }
 
     fn segment(&mut self, segment: &[u8], may_be_object: bool) {
@@ -284,6 +310,15 @@ impl<'a> Reader<'a> {
     /// UTF-8 that is no secret.
     pub(super) fn string(&mut self) -> Option<&'a str> {
         std::str::from_utf8(self.bytes()?).ok()
+    }
+
+    /// An access token.
+    pub(super) fn token(&mut self) -> Option<Token> {
+        if let Some((&OPAQUE, rest)) = self.fields.split_first() {
+            self.fields = rest;
+            return Some(Token::Opaque(Secret::new(self.string()?.to_owned())));
+        }
+        Some(self.text()?.map_or(Token::Absent, Token::Signed))
     }
 
     /// A text, or its absence.

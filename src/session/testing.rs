@@ -15,7 +15,7 @@ use crate::token::testing::opened;
 use crate::token::{AccessToken, IdToken};
 use crate::wire::{Timestamp, base64url};
 
-use super::Session;
+use super::{Granted, Session};
 
 /// When the sessions of [`User::session`] began: 2025-10-09T08:53:20Z.
 pub const NOW: Timestamp = Timestamp::from_seconds(1_760_000_000);
@@ -158,7 +158,9 @@ fn session(user: &User, seed: u64) -> Session {
     Session {
         id: [7; 16],
         id_token: IdToken::restore(Secret::new(id), &opened).unwrap(),
-        access_token: Some(AccessToken::restore(Secret::new(access), &opened).unwrap()),
+        access_token: Some(Granted::Known(
+            AccessToken::restore(Secret::new(access), &opened).unwrap(),
+        )),
         refresh_token: Some(Secret::new(refresh)),
         created: NOW,
         seen: NOW,

@@ -1,15 +1,18 @@
-//! The access token: what may be done at the API behind this gate. RFC 9068 section 4.
+//! The access token: what may be done at the API behind this gate. RFC 9068 section 4; RFC 7662
+//! where it is opaque.
 //!
 //! The audience is the API's, by its own list; the client that asked for the token and
 //! the audiences of ID tokens play no part. All that the configuration decides is
-//! [`AccessToken::judge`], and is asked again on every request.
+//! [`AccessToken::judge`], and is asked again on every request. The rules are the same however
+//! it became known what a token says: that is its [`Evidence`].
 
 use std::fmt;
+use std::time::Duration;
 
 use super::claims::{Claims, strings_size};
-use super::kind::{Kind, must_be_access_token, normal_typ};
+use super::kind::{Kind, must_be_access_token, must_be_bearer, normal_typ};
 use super::refusal::{Check, Refusal};
-use crate::config::AccessTokenRules;
+use crate::config::{AccessTokenFormat, AccessTokenRules};
 use crate::crypto::{Opened, Secret};
 use crate::jose::{self, Jws, KeySet, SignatureBackend};
 use crate::wire::{Json, Timestamp};
@@ -19,11 +22,23 @@ use crate::wire::{Json, Timestamp};
 #[derive(Clone)]
 pub struct AccessToken {
     raw: Secret,
-    /// The header's `typ`, as it is compared.
-    typ: Option<String>,
+    evidence: Evidence,
     scope: Vec<String>,
     claims: Claims,
 }
+
+/// Why what a token says is believed.
+#[derive(Clone)]
+enum Evidence {
+    /// The provider signed it, with this `typ` in the header, as it is compared.
+    Signed { typ: Option<String> },
+    /// The provider was asked, and answered then.
+    Introspected { at: Timestamp },
+}
+
+/// What the provider said of an opaque token counts for so long at least, whatever
+/// `introspection_cache` says: for the requests that waited for it.
+pub const ANSWER_LASTS: Duration = Duration::from_secs(5);
 
 impl AccessToken {
     /// Verifies an access token (RFC 9068 section 4), from a session or from a client.
@@ -46,14 +61,42 @@ impl AccessToken {
         Ok(token)
     }
 
+    /// Takes in what the provider said at `now` of a token that is active (RFC 7662 section 2.2).
+    /// The caller answers for it that this was the provider's answer to this very token. For whom
+    /// the token is, and till when, [`Self::judge`] says, as for every token.
+    ///
+    /// # Errors
+    /// The [`Refusal`] of the first check that fails.
+    pub fn introspected(
+        raw: Secret,
+        answer: Json,
+        rules: &AccessTokenRules,
+        now: Timestamp,
+    ) -> Result<Self, Refusal> {
+        let claims = Claims::introspected(answer, rules.issuer.as_str()).map_err(refused)?;
+        must_be_bearer(&claims).map_err(refused)?;
+        let scope = read(None, &claims).map_err(refused)?;
+        claims.begun(rules.clock_skew, now).map_err(refused)?;
+        Ok(Self { raw, evidence: Evidence::Introspected { at: now }, scope, claims })
+    }
+
+    /// When the provider said what is known of an opaque token; `None` for one that it signed.
+    #[must_use]
+    pub const fn introspected_at(&self) -> Option<Timestamp> {
+        match self.evidence {
+            Evidence::Signed { .. } => None,
+            Evidence::Introspected { at } => Some(at),
+        }
+    }
+
     /// Takes a token back out of a cookie that this gate sealed: `opened` is the proof that it
     /// was verified before it went in, so its signature is not checked again. What it says is
     /// judged anew by [`Self::judge`]. `None` where it is no access token at all.
     #[must_use]
     pub fn restore(raw: Secret, opened: &Opened) -> Option<Self> {
         let _proof = opened;
-        let (typ, scope, claims) = read(&Jws::split(raw.expose()).ok()?).ok()?;
-        Some(Self { raw, typ, scope, claims })
+        let (evidence, scope, claims) = read_jwt(&Jws::split(raw.expose()).ok()?).ok()?;
+        Some(Self { raw, evidence, scope, claims })
     }
 
     /// Whether the token is good for this API, now and by today's configuration: asked on
@@ -105,7 +148,7 @@ impl AccessToken {
         self.claims.subject.as_deref()
     }
 
-    /// `exp`.
+    /// `exp`; the end of time where an opaque token has none.
     #[must_use]
     pub const fn expires_at(&self) -> Timestamp {
         self.claims.expires_at
@@ -137,20 +180,18 @@ impl AccessToken {
         backend: &dyn SignatureBackend,
     ) -> Result<Self, Check> {
         // Signed by the provider, never `none`, never a MAC; before anything it says is judged.
+        let AccessTokenFormat::Jwt { signing_algorithms, .. } = &rules.format else {
+            return Err(Check::Unproven);
+        };
         let jws = Jws::split(raw.expose()).map_err(Check::Signature)?;
-        jose::verify(&jws, &rules.signing_algorithms, keys, backend).map_err(Check::Signature)?;
-        let (typ, scope, claims) = read(&jws)?;
-        Ok(Self { raw: raw.clone(), typ, scope, claims })
+        jose::verify(&jws, signing_algorithms, keys, backend).map_err(Check::Signature)?;
+        let (evidence, scope, claims) = read_jwt(&jws)?;
+        Ok(Self { raw: raw.clone(), evidence, scope, claims })
     }
 
     fn is_good_for(&self, rules: &AccessTokenRules, now: Timestamp) -> Result<(), Check> {
         let claims = &self.claims;
-        // `typ`: `at+jwt`, or what the provider writes in its place. A header without it says
-        // as much as one with `JWT` (RFC 7519 section 5.1), as Okta's.
-        let typ = self.typ.as_deref().unwrap_or("jwt");
-        if !rules.typ.iter().any(|accepted| accepted == typ) {
-            return Err(Check::Type { expected: rules.typ.clone(), found: self.typ.clone() });
-        }
+        self.evidence.suffices(&rules.format, now)?;
         // `iss`: the provider, byte for byte.
         if !rules.issuer.is_exactly(&claims.issuer) {
             let expected = rules.issuer.as_str().to_owned();
@@ -182,10 +223,38 @@ impl fmt::Debug for AccessToken {
     }
 }
 
-/// What every access token has, whoever it is for.
-fn read(jws: &Jws<'_>) -> Result<(Option<String>, Vec<String>, Claims), Check> {
+impl Evidence {
+    /// Whether it is what the configuration asks for, and still counts.
+    fn suffices(&self, format: &AccessTokenFormat, now: Timestamp) -> Result<(), Check> {
+        match (self, format) {
+            (Self::Signed { typ: found }, AccessTokenFormat::Jwt { typ: accepted, .. }) => {
+                // `typ`: `at+jwt`, or what the provider writes in its place. A header without it
+                // says as much as one with `JWT` (RFC 7519 section 5.1), as Okta's.
+                let typ = found.as_deref().unwrap_or("jwt");
+                if accepted.iter().any(|accepted| accepted == typ) {
+                    return Ok(());
+                }
+                Err(Check::Type { expected: accepted.clone(), found: found.clone() })
+            }
+            (Self::Introspected { at }, AccessTokenFormat::Opaque { introspection_cache }) => {
+                let lasts = (*introspection_cache).max(ANSWER_LASTS);
+                if now >= *at && now.since(*at) <= lasts { Ok(()) } else { Err(Check::Unproven) }
+            }
+            _ => Err(Check::Unproven),
+        }
+    }
+}
+
+/// What a JWT says, whoever it is for.
+fn read_jwt(jws: &Jws<'_>) -> Result<(Evidence, Vec<String>, Claims), Check> {
     let claims = Claims::read(jws.unverified_payload())?;
-    must_be_access_token(jws.unverified_typ(), &claims)?;
+    let scope = read(jws.unverified_typ(), &claims)?;
+    Ok((Evidence::Signed { typ: jws.unverified_typ().map(normal_typ) }, scope, claims))
+}
+
+/// What holds for every access token, whoever it is for and however it says it: its scope.
+fn read(typ: Option<&str>, claims: &Claims) -> Result<Vec<String>, Check> {
+    must_be_access_token(typ, claims)?;
     // RFC 7800, RFC 9449: whoever sends such a token must prove that the key is theirs. That
     // is not checked here yet, and without it the binding would protect nobody.
     if claims.has("cnf") {
@@ -195,7 +264,7 @@ fn read(jws: &Jws<'_>) -> Result<(Option<String>, Vec<String>, Claims), Check> {
             found: "a token that is bound to a key".to_owned(),
         });
     }
-    Ok((jws.unverified_typ().map(normal_typ), claims.scope()?, claims))
+    claims.scope()
 }
 
 const fn refused(check: Check) -> Refusal {

@@ -42,12 +42,21 @@ const MISSING: &str = "Ask for it: the scope `openid` brings the ID token, and t
 const PROVIDER: &str = "The provider sends a token that breaks the standard: check its mappers \
                         for this claim.";
 
+const ACTIVE: &str = "Get a new access token and send that. If none is ever active: the provider \
+                      may tell it to this client only where the token is for it (Keycloak: the \
+                      client must be in the token's `aud`), or the token is another provider's.";
+const AUDIENCE: &str = "Let the provider say `aud` where it is asked about a token (RFC 7662 section \
+                        2.2). Where its access tokens are JWT, write `access_token.format: jwt`.";
+
 const fn access_token(check: &Check) -> &'static str {
     match check {
         Check::Signature(_) | Check::NoKeys => KEYS,
         Check::Issuer { .. } => ISSUER,
         Check::Missing => MISSING,
         Check::NotYetValid { .. } | Check::IssuedInFuture { .. } => CLOCKS,
+        Check::Inactive => ACTIVE,
+        Check::AudienceUnsaid { .. } => AUDIENCE,
+        Check::Unproven => "Log in again.",
         Check::Expired { .. } => "Get a new access token from the provider and send that.",
         Check::OtherKind { .. } => {
             "Send the access token of the token answer (`access_token`) as the bearer token."
@@ -103,6 +112,9 @@ const fn id_token(check: &Check) -> &'static str {
             "The provider's token answer does not fit together: check the token endpoint."
         }
         Check::Malformed(_)
+        | Check::Inactive
+        | Check::Unproven
+        | Check::AudienceUnsaid { .. }
         | Check::Scope { .. }
         | Check::ClaimMissing(_)
         | Check::ClaimInvalid { .. } => PROVIDER,

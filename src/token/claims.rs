@@ -21,6 +21,9 @@ const SUBJECT_LIMIT: usize = 255;
 /// 9999-12-31T23:59:59Z: a NumericDate beyond it is nonsense, not a date.
 const LAST_SECOND: i64 = 253_402_300_799;
 
+/// When a token ends that says nothing of its end: it is asked about again all the time.
+pub(super) const NEVER: Timestamp = Timestamp::from_seconds(LAST_SECOND);
+
 /// A token's claims.
 #[derive(Clone)]
 pub(super) struct Claims {
@@ -43,10 +46,33 @@ impl Claims {
             let found = all.kind();
             return Err(Check::Malformed(format!("the payload is {found}, expected an object")));
         }
+        let issuer = text(&all, "iss")?.ok_or(Check::ClaimMissing("iss"))?.to_owned();
+        let audience = audience(&all)?.ok_or(Check::ClaimMissing("aud"))?;
+        let expires_at = time(&all, "exp")?.ok_or(Check::ClaimMissing("exp"))?;
+        Self::of(all, issuer, audience, expires_at)
+    }
+
+    /// Reads what `issuer` said of a token (RFC 7662 section 2.2), where it may leave out what a
+    /// JWT must say. Without `iss` the token is whose the answer is. Without `exp` nobody knows
+    /// its end but the provider. Without `aud` nobody can tell for whom it is.
+    pub(super) fn introspected(all: Json, issuer: &str) -> Result<Self, Check> {
+        let audience =
+            audience(&all)?.ok_or_else(|| Check::AudienceUnsaid { issuer: issuer.to_owned() })?;
+        let expires_at = time(&all, "exp")?.unwrap_or(NEVER);
+        let issuer = text(&all, "iss")?.unwrap_or(issuer).to_owned();
+        Self::of(all, issuer, audience, expires_at)
+    }
+
+    fn of(
+        all: Json,
+        issuer: String,
+        audience: Vec<String>,
+        expires_at: Timestamp,
+    ) -> Result<Self, Check> {
         Ok(Self {
-            issuer: text(&all, "iss")?.ok_or(Check::ClaimMissing("iss"))?.to_owned(),
-            audience: audience(&all)?,
-            expires_at: time(&all, "exp")?.ok_or(Check::ClaimMissing("exp"))?,
+            issuer,
+            audience,
+            expires_at,
             issued_at: time(&all, "iat")?,
             not_before: time(&all, "nbf")?,
             subject: subject(&all)?,
@@ -176,16 +202,16 @@ fn time(all: &Json, claim: &'static str) -> Result<Option<Timestamp>, Check> {
 }
 
 /// `aud` (RFC 7519 section 4.1.3): one text, or 1 to 64 of them.
-fn audience(all: &Json) -> Result<Vec<String>, Check> {
+fn audience(all: &Json) -> Result<Option<Vec<String>>, Check> {
     const EXPECTED: &str = "a string, or an array of 1 to 64 strings";
     let found = match all.get("aud") {
-        None => return Err(Check::ClaimMissing("aud")),
+        None => return Ok(None),
         Some(Json::String(text)) if text.is_empty() => Err("an empty string".to_owned()),
         Some(Json::String(text)) => Ok(vec![text.clone()]),
         Some(Json::Array(members)) if members.is_empty() => Err("an empty array".to_owned()),
         Some(other) => texts(other),
     };
-    found.map_err(|found| Check::ClaimInvalid { claim: "aud", expected: EXPECTED, found })
+    found.map(Some).map_err(|found| Check::ClaimInvalid { claim: "aud", expected: EXPECTED, found })
 }
 
 /// An array of texts, none of them empty; else what was found in its place.

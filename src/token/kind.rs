@@ -83,6 +83,27 @@ pub(super) fn must_be_access_token(typ: Option<&str>, claims: &Claims) -> Result
     Ok(())
 }
 
+/// Whether what the provider said of a token is said of an access token that whoever has it may
+/// send (RFC 6750): `token_type` (RFC 7662 section 2.2), and Ory's `token_use`.
+pub(super) fn must_be_bearer(claims: &Claims) -> Result<(), Check> {
+    const EXPECTED: &str = "Bearer, or absent";
+    match claims.text("token_type")? {
+        None => {}
+        Some(typ) if typ.eq_ignore_ascii_case("Bearer") => {}
+        Some(typ) => {
+            let found = quoted(typ);
+            return Err(Check::ClaimInvalid { claim: "token_type", expected: EXPECTED, found });
+        }
+    }
+    match claims.text("token_use")? {
+        None | Some("access_token" | "access") => Ok(()),
+        Some(usage) => Err(Check::OtherKind {
+            found: "a token of another kind".to_owned(),
+            because: format!("its token_use is {}", quoted(usage)),
+        }),
+    }
+}
+
 const ID_TOKEN: &str = "an ID token";
 const LOGOUT_TOKEN: &str = "a logout token";
 

@@ -41,6 +41,15 @@ pub enum Check {
         /// The header's, if it has one.
         found: Option<String>,
     },
+    /// The provider says that it is not active (RFC 7662 section 2.2).
+    Inactive,
+    /// It was not verified in the way that the configuration asks for, or too long ago.
+    Unproven,
+    /// The provider does not say for whom an opaque token is.
+    AudienceUnsaid {
+        /// The provider's issuer.
+        issuer: String,
+    },
     /// `iss` is not the provider, byte for byte.
     Issuer {
         /// The provider's issuer.
@@ -156,6 +165,24 @@ impl Refusal {
         Self { token, check: Check::NoKeys }
     }
 
+    /// The provider says that the token is not, or no longer, good.
+    #[must_use]
+    pub const fn inactive() -> Self {
+        Self { token: Kind::AccessToken, check: Check::Inactive }
+    }
+
+    /// What the access token says is not known in the way that the configuration asks for.
+    #[must_use]
+    pub const fn unproven() -> Self {
+        Self { token: Kind::AccessToken, check: Check::Unproven }
+    }
+
+    /// Whether the provider says that it is over.
+    #[must_use]
+    pub const fn is_inactive(&self) -> bool {
+        matches!(self.check, Check::Inactive)
+    }
+
     /// Whether it was right once and has run out.
     #[must_use]
     pub const fn expired(&self) -> bool {
@@ -213,6 +240,9 @@ impl Refusal {
             | Check::Nonce
             | Check::Missing
             | Check::NoKeys
+            | Check::Inactive
+            | Check::Unproven
+            | Check::AudienceUnsaid { .. }
             | Check::AccessTokenHash => return None,
         })
     }
@@ -243,6 +273,9 @@ impl Refusal {
             | Check::AccessTokenHash
             | Check::Missing
             | Check::NoKeys
+            | Check::Inactive
+            | Check::Unproven
+            | Check::AudienceUnsaid { .. }
             | Check::ClaimMissing(_) => return None,
         })
     }
@@ -262,6 +295,16 @@ impl fmt::Display for Refusal {
                 write!(out, "this is {found} ({because}), expected {expected}")
             }
             Check::Type { .. } => write!(out, "header typ is {found}, expected {expected}"),
+            Check::Inactive => out.write_str("the provider says that it is not active"),
+            Check::Unproven => {
+                out.write_str("it was not verified in the way that access_token.format asks for")
+            }
+            Check::AudienceUnsaid { issuer } => write!(
+                out,
+                "the introspection of {} says nothing of `aud`, so nobody can tell for whom the \
+                 token is",
+                quoted(issuer)
+            ),
             Check::Issuer { .. } => write!(out, "issuer is {found}, expected {expected}"),
             Check::Audience { .. } => write!(out, "audience is {found}, expected {expected}"),
             Check::ExtraAudience { .. } => {

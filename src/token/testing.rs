@@ -9,7 +9,7 @@ use jwt_simple::prelude::{
 };
 use serde_json::{Value, json};
 
-use crate::config::{AccessTokenRules, IdTokenRules, Issuer};
+use crate::config::{AccessTokenFormat, AccessTokenRules, IdTokenRules, Issuer};
 use crate::crypto::seal::Binding;
 use crate::crypto::secret::Key;
 use crate::crypto::{Entropy, NoEntropy, Opened, Purpose, SealingKeys, Secret};
@@ -183,8 +183,10 @@ pub fn access_token_rules() -> AccessTokenRules {
         issuer: Issuer::parse(ISSUER).unwrap(),
         audiences: vec![API.to_owned()],
         scope: Vec::new(),
-        typ: vec!["jwt".to_owned(), "at+jwt".to_owned()],
-        signing_algorithms: Algorithm::ALL.to_vec(),
+        format: AccessTokenFormat::Jwt {
+            typ: vec!["jwt".to_owned(), "at+jwt".to_owned()],
+            signing_algorithms: Algorithm::ALL.to_vec(),
+        },
         clock_skew: Duration::from_secs(30),
     }
 }

@@ -70,6 +70,12 @@ pub(crate) struct Provider {
     pub(crate) authorizations: Vec<String>,
     /// Header `typ` of access tokens.
     pub(crate) access_typ: &'static str,
+    /// Whether access tokens are opaque.
+    pub(crate) opaque: bool,
+    /// What each opaque token says; one that is taken out was taken back.
+    pub(crate) opaque_tokens: BTreeMap<String, Value>,
+    /// Changes to what is said of opaque tokens.
+    pub(crate) introspection: Value,
     /// Seconds that tokens live.
     pub(crate) lifetime: i64,
     /// Whether refresh tokens rotate, a second use ending the login as theft.
@@ -107,6 +113,9 @@ impl Provider {
             narrowings: Vec::new(),
             authorizations: Vec::new(),
             access_typ: "JWT",
+            opaque: false,
+            opaque_tokens: BTreeMap::new(),
+            introspection: json!({}),
             lifetime: 300,
             rotates: true,
             refreshes: true,
@@ -181,6 +190,7 @@ impl Provider {
             Endpoint::Discovery => (200, self.document()),
             Endpoint::Keys => (200, json!({"keys": self.published})),
             Endpoint::Token => self.token(sent, now),
+            Endpoint::Introspection => self.introspect(sent, now),
         };
         Some((Some(status), body.to_string().into_bytes()))
     }
@@ -191,6 +201,7 @@ impl Provider {
             "authorization_endpoint": format!("{ISSUER}/auth"),
             "token_endpoint": format!("{ISSUER}/token"),
             "jwks_uri": format!("{ISSUER}/certs"),
+            "introspection_endpoint": format!("{ISSUER}/introspect"),
             "end_session_endpoint": format!("{ISSUER}/logout"),
             "code_challenge_methods_supported": ["plain", "S256"],
             "authorization_response_iss_parameter_supported": true,
@@ -200,11 +211,7 @@ impl Provider {
 
     fn token(&mut self, sent: &Sent, now: Timestamp) -> (u16, Value) {
         let refused = |error: &str| (400, json!({"error": error, "error_description": "No."}));
-        // "APP-frontend:s3cr3t%2Bof%3Athe-client"
-        let basic = "Basic QVBQLWZyb250ZW5kOnMzY3IzdCUyQm9mJTNBdGhlLWNsaWVudA==";
-        let by_basic = sent.headers.get("authorization").map(String::as_str) == Some(basic);
-        let by_post = sent.form.get("client_secret").map(String::as_str) == Some(CLIENT_SECRET);
-        if by_basic == by_post {
+        if !is_client(sent) {
             return (401, json!({"error": "invalid_client"}));
         }
         match sent.form["grant_type"].as_str() {
@@ -320,8 +327,15 @@ impl Provider {
 
     /// An access token that is good now, but for what is scripted, and `changes`.
     pub(crate) fn mint_access_token(&mut self, changes: Value, now: Timestamp) -> String {
-        let scripted = self.access_token.clone();
-        self.mint(self.access_typ, testing::access_token(), [changes, scripted], now)
+        let changes = [changes, self.access_token.clone()];
+        if !self.opaque {
+            return self.mint(self.access_typ, testing::access_token(), changes, now);
+        }
+        let claims = self.claims(testing::access_token(), changes, now);
+        let token = format!("opaque-{}-bGlrZSBhbnkgb3RoZXIgdG9rZW4", self.serial);
+        self.secrets.push(token.clone());
+        self.opaque_tokens.insert(token.clone(), claims);
+        token
     }
 
     /// An ID token that is good now, but for `changes`, and what is scripted.
@@ -337,14 +351,32 @@ impl Provider {
         changes: [Value; N],
         now: Timestamp,
     ) -> String {
-        self.serial += 1;
-        let now = now.seconds();
-        let times = json!({"jti": self.serial.to_string(), "iat": now, "exp": now + self.lifetime});
-        let claims = changes.into_iter().fold(with(claims, times), with);
+        let claims = self.claims(claims, changes, now);
         let token = self.signer.sign(typ, &claims).expose().to_owned();
         self.secrets.push(token.clone());
         token
     }
+
+    fn claims<const N: usize>(
+        &mut self,
+        claims: Value,
+        changes: [Value; N],
+        now: Timestamp,
+    ) -> Value {
+        self.serial += 1;
+        let now = now.seconds();
+        let times = json!({"jti": self.serial.to_string(), "iat": now, "exp": now + self.lifetime});
+        changes.into_iter().fold(with(claims, times), with)
+    }
+}
+
+/// Whether the call comes from the client, by one method.
+pub(super) fn is_client(sent: &Sent) -> bool {
+    // "APP-frontend:s3cr3t%2Bof%3Athe-client"
+    let basic = "Basic QVBQLWZyb250ZW5kOnMzY3IzdCUyQm9mJTNBdGhlLWNsaWVudA==";
+    let by_basic = sent.headers.get("authorization").map(String::as_str) == Some(basic);
+    let by_post = sent.form.get("client_secret").map(String::as_str) == Some(CLIENT_SECRET);
+    by_basic != by_post
 }
 
 /// `length` characters that nothing makes shorter: the same ones each time.

@@ -11,6 +11,7 @@ pub(crate) enum Endpoint {
     Discovery,
     Keys,
     Token,
+    Introspection,
 }
 
 /// A call that the gate sent.
@@ -30,6 +31,7 @@ impl Sent {
             "/realms/acme/.well-known/openid-configuration" => Endpoint::Discovery,
             "/realms/acme/certs" => Endpoint::Keys,
             "/realms/acme/token" => Endpoint::Token,
+            "/realms/acme/introspect" => Endpoint::Introspection,
             other => panic!("a call to {other}"),
         };
         Self { id, endpoint, headers, form: form(body) }
@@ -53,6 +55,8 @@ fn form(body: &[u8]) -> BTreeMap<String, String> {
         "requested_token_type",
         "audience",
         "resource",
+        "token",
+        "token_type_hint",
     ];
     let value =
         |name: &str| form.once(name).unwrap().map(|value| (name.to_owned(), value.to_owned()));

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::exchange;
-use super::serve::{AUTHORIZE, JWKS, LOGOUT, State, TOKEN, USERINFO};
+use super::serve::{AUTHORIZE, INTROSPECT, JWKS, LOGOUT, State, TOKEN, USERINFO};
 use super::tokens::merge;
 use crate::server::Reply;
 
@@ -14,6 +14,7 @@ pub(super) fn metadata(state: &State) -> Reply {
         "issuer": state.issuer,
         "authorization_endpoint": at(AUTHORIZE),
         "token_endpoint": at(TOKEN),
+        "introspection_endpoint": at(INTROSPECT),
         "userinfo_endpoint": at(USERINFO),
         "jwks_uri": at(JWKS),
         "end_session_endpoint": at(LOGOUT),

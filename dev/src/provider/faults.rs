@@ -27,6 +27,8 @@ pub enum Endpoint {
     Logout,
     /// The userinfo endpoint.
     Userinfo,
+    /// The introspection endpoint.
+    Introspection,
 }
 
 /// One way to answer wrongly, or late. Combine: `Fault::status(503).times(2)`, `Fault::close().after_effect()`.
@@ -219,6 +221,9 @@ pub struct Faults {
     pub exchange_lifespan: Option<Duration>,
     /// Members of the answer to an exchange, e.g. `issued_token_type`.
     pub exchange_answer: Map<String, Value>,
+
+    /// Members of what introspection says of a token that is active, e.g. `active` or `aud`.
+    pub introspection: Map<String, Value>,
 }
 
 impl Faults {

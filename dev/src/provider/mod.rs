@@ -9,6 +9,7 @@ mod discovery;
 mod end_session;
 mod exchange;
 mod faults;
+mod introspection;
 mod keys;
 mod login_page;
 mod options;
@@ -88,7 +89,7 @@ impl DevProvider {
         self.state.requests.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// A signed token of `kind` for alice, as if it were just issued. `overrides` is an object of claims (`null`
+    /// A signed token of `kind` for alice, or an opaque one with `opaque_access_tokens`, as if it were just issued. `overrides` is an object of claims (`null`
     /// removes one); its member `$header` holds header members. [`Faults`] have no influence.
     ///
     /// The signature is made with what `alg` says. Where the realm has no key for that (`none`, HS256), the signature is
@@ -105,7 +106,14 @@ impl DevProvider {
         let auth_time = crate::words::now();
         let subject =
             Subject { user, session: uuid(), auth_time, grant, refresh: (uuid(), uuid()) };
-        self.state.mint(&Faults::default(), |mint| mint.made_up(kind, &subject, &overrides))
+        let signed =
+            self.state.mint(&Faults::default(), |mint| mint.made_up(kind, &subject, &overrides));
+        match kind {
+            Minted::Access if self.state.options.opaque_access_tokens => {
+                self.state.opaque_tokens().hand_out(signed, false)
+            }
+            _ => signed,
+        }
     }
 
     /// The key set as it is published.

@@ -13,6 +13,8 @@ pub struct ProviderOptions {
     pub client_secret: String,
     /// `true`: the client has no secret, PKCE alone protects the code (RFC 7636).
     pub public_client: bool,
+    /// `true`: access tokens are opaque; what they mean is told by introspection (RFC 7662).
+    pub opaque_access_tokens: bool,
     /// How long an access token is good for.
     pub access_token_lifespan: Duration,
     /// How long an ID token is good for. Keycloak: the same as the access token.
@@ -33,6 +35,7 @@ impl Default for ProviderOptions {
             client_id: "APP-frontend".into(),
             client_secret: "only-for-development".into(),
             public_client: false,
+            opaque_access_tokens: false,
             access_token_lifespan: Duration::from_secs(300),
             id_token_lifespan: Duration::from_secs(300),
             rotate_refresh_tokens: true,

@@ -21,6 +21,8 @@ pub struct Calls {
     pub logout: usize,
     /// Userinfo requests.
     pub userinfo: usize,
+    /// Questions about a token (RFC 7662).
+    pub introspection: usize,
 }
 
 impl Calls {
@@ -34,6 +36,7 @@ impl Calls {
             Endpoint::Exchange => self.exchange += 1,
             Endpoint::Logout => self.logout += 1,
             Endpoint::Userinfo => self.userinfo += 1,
+            Endpoint::Introspection => self.introspection += 1,
         }
     }
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::faults::{Endpoint, Fault, Faults};
+use super::introspection::OpaqueTokens;
 use super::keys::Keys;
 use super::options::ProviderOptions;
 use super::realm::Realm;
 use super::record::{Calls, TokenRequest};
 use super::tokens::Mint;
-use super::{authorize, discovery, end_session, token, userinfo};
+use super::{authorize, discovery, end_session, introspection, token, userinfo};
 use crate::server::{Handler, Reply, Request};
 use crate::words;
 
@@ -24,6 +25,7 @@ pub(super) struct State {
     pub(super) requests: Mutex<Vec<TokenRequest>>,
     keys: Mutex<Keys>,
     realm: Mutex<Realm>,
+    opaque_tokens: Mutex<OpaqueTokens>,
     faults: Mutex<Faults>,
 }
 
@@ -33,6 +35,7 @@ pub(super) const AUTHORIZE: &str = "/protocol/openid-connect/auth";
 pub(super) const TOKEN: &str = "/protocol/openid-connect/token";
 pub(super) const JWKS: &str = "/protocol/openid-connect/certs";
 pub(super) const LOGOUT: &str = "/protocol/openid-connect/logout";
+pub(super) const INTROSPECT: &str = "/protocol/openid-connect/token/introspect";
 pub(super) const USERINFO: &str = "/protocol/openid-connect/userinfo";
 pub(super) const LOGIN: &str = "/login-actions/authenticate";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
@@ -47,6 +50,7 @@ impl State {
             requests: Mutex::default(),
             keys: Mutex::new(Keys::generate()),
             realm: Mutex::default(),
+            opaque_tokens: Mutex::default(),
             faults: Mutex::default(),
         }
     }
@@ -58,6 +62,10 @@ impl State {
 
     pub(super) fn realm(&self) -> MutexGuard<'_, Realm> {
         self.realm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn opaque_tokens(&self) -> MutexGuard<'_, OpaqueTokens> {
+        self.opaque_tokens.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
@@ -81,6 +89,7 @@ impl State {
             }
             Endpoint::Logout => end_session::request(self, request),
             Endpoint::Userinfo => userinfo::request(self, request),
+            Endpoint::Introspection => introspection::request(self, request),
         }
     }
 
@@ -106,6 +115,7 @@ impl Handler for State {
             TOKEN => token::record(&self, &request),
             LOGOUT => Endpoint::Logout,
             USERINFO => Endpoint::Userinfo,
+            INTROSPECT => Endpoint::Introspection,
             LOGIN => return authorize::login(&self, &request),
             _ => return not_found(),
         };

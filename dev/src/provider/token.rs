@@ -142,7 +142,10 @@ fn tokens(
     narrow.grant.scope = scope.unwrap_or_else(|| subject.grant.scope.clone());
     let faults = state.faults().clone();
     state.mint(&faults, |mint| {
-        let access = mint.access(&narrow);
+        let mut access = mint.access(&narrow);
+        if state.options.opaque_access_tokens {
+            access = state.opaque_tokens().hand_out(access, true);
+        }
         let mut answer = json!({
             "token_type": faults.token_type.as_deref().unwrap_or("Bearer"),
             "not-before-policy": 0,
@@ -165,7 +168,7 @@ fn tokens(
     })
 }
 
-fn parse(request: &Request) -> TokenRequest {
+pub(super) fn parse(request: &Request) -> TokenRequest {
     TokenRequest {
         form: form_urlencoded::parse(&request.body).into_owned().collect(),
         authorization: request.header("authorization").map(str::to_owned),

@@ -17,7 +17,8 @@ pub(super) fn request(state: &State, request: &Request) -> Reply {
 }
 
 fn claims(state: &State, token: &str) -> Option<Value> {
-    let claims = state.keys().claims(token, Expiry::Checked)?;
+    let (signed, _) = state.opaque_tokens().signed(token);
+    let claims = state.keys().claims(&signed, Expiry::Checked)?;
     let session = claims.get("sid").and_then(Value::as_str)?;
     let realm = state.realm();
     if !realm.lives(session) || claims.get("typ").and_then(Value::as_str) != Some("Bearer") {

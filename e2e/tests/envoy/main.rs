@@ -19,6 +19,7 @@ mod load;
 mod login;
 mod logout;
 mod metrics;
+mod opaque;
 mod paths;
 mod provider;
 mod refresh;

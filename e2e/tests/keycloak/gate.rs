@@ -17,6 +17,7 @@ pub(crate) struct Builder {
     audience: String,
     api: Option<DevUpstream>,
     next: Option<SocketAddr>,
+    opaque: bool,
     services: Vec<(String, DevUpstream)>,
 }
 
@@ -115,6 +116,7 @@ impl Builder {
             audience: "APP-backend".into(),
             api: None,
             next: None,
+            opaque: false,
             services: Vec::new(),
         }
     }
@@ -140,6 +142,13 @@ impl Builder {
     /// In front of another gate, instead of an API.
     pub(crate) fn before(mut self, next: &Gate) -> Self {
         self.next = Some(next.address());
+        self
+    }
+
+    /// Keycloak is asked what tokens are, by `client`: as if they were opaque.
+    pub(crate) fn introspects_as(mut self, client: &str) -> Self {
+        self.config["client"] = json!({"client_id": client, "client_secret": {"inline": SECRET}});
+        self.opaque = true;
         self
     }
 
@@ -179,6 +188,9 @@ impl Builder {
     /// Starts it, and waits until it has met Keycloak.
     pub(crate) fn start(mut self) -> Gate {
         self.config["access_token"] = json!({"audiences": [self.audience]});
+        if self.opaque {
+            self.config["access_token"]["format"] = "opaque".into();
+        }
         // What it says to somebody that it does not know.
         let unknown = if self.config["login"] == false { 401 } else { 302 };
         let keycloak = keycloak::shared();

@@ -21,7 +21,7 @@ impl Worker {
             return;
         }
         let call = asked(&self.config, id.rule).and_then(|(_, acquire)| {
-            let subject = live.session.access_token.as_ref()?;
+            let subject = live.session.known_access_token()?;
             let (provider, client) = (&self.config.provider, &self.config.client);
             let metadata = self.provider.metadata()?;
             token_endpoint::exchange_call(provider, client, metadata, subject.raw(), acquire)

@@ -206,7 +206,7 @@ impl Worker {
         let raw = answer.access_token.as_ref().ok_or(TokenRefusal::missing(Kind::AccessToken))?;
         let keys = self.provider.keys().ok_or(TokenRefusal::no_keys(Kind::AccessToken))?;
         let token = AccessToken::verify(raw, rules, keys, host.signatures(), host.now())?;
-        if let Some(subject) = &live.session.access_token {
+        if let Some(subject) = live.session.known_access_token() {
             token.judge_subject(subject)?;
         }
         if !acquire.extra_audiences {
@@ -253,7 +253,7 @@ fn age(kept: &Kept) -> (Option<Timestamp>, Option<Timestamp>) {
 
 /// When the session's own token was issued.
 fn issued(live: &Live) -> Option<Timestamp> {
-    live.session.access_token.as_ref().and_then(AccessToken::issued_at)
+    live.session.known_access_token().and_then(AccessToken::issued_at)
 }
 
 /// What the rule says of the token that it wants.

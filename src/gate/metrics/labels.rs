@@ -227,6 +227,8 @@ label! {
         Keys = "jwks_uri",
         /// The token endpoint: codes, refreshes, exchanges.
         Token = "token_endpoint",
+        /// The introspection endpoint: what opaque access tokens are.
+        Introspection = "introspection_endpoint",
     }
 }
 

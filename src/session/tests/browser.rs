@@ -9,7 +9,7 @@ use crate::crypto::secret::Key;
 use crate::crypto::{Entropy, NoEntropy, Purpose, SealingKeys, Secret};
 use crate::http::{LocalPath, SameSite, SetCookie};
 pub(super) use crate::session::testing::{NOW, Xorshift};
-use crate::session::{Cookies, Jar, Session, Transaction};
+use crate::session::{Cookies, Granted, Jar, Session, Transaction};
 use crate::token::{AccessToken, IdToken};
 use crate::wire::{Timestamp, base64url};
 
@@ -78,9 +78,9 @@ pub(super) fn session(size: usize) -> Session {
     Session {
         id: [7; 16],
         id_token: IdToken::restore(Secret::new(jwt(&id, size)), &restored).unwrap(),
-        access_token: Some(
+        access_token: Some(Granted::Known(
             AccessToken::restore(Secret::new(jwt(&access, size)), &restored).unwrap(),
-        ),
+        )),
         refresh_token: Some(Secret::new("opaque refresh token".to_owned())),
         created: NOW,
         seen: NOW.plus(Duration::from_millis(1)),

@@ -5,7 +5,7 @@ use super::browser::{
 };
 use crate::crypto::Secret;
 use crate::http::SameSite;
-use crate::session::{Cookies, WriteError};
+use crate::session::{Cookies, Granted, WriteError};
 
 #[test]
 fn a_session_comes_back_as_it_was() {
@@ -172,4 +172,22 @@ fn every_key_opens_and_only_the_first_is_said_to_be_current() {
     let line = format!("{NAME}={}", set[0].value);
     assert!(!read(&cookies, &keys(&[2, 1]), &line).unwrap().1);
     assert!(read(&cookies, &keys(&[2]), &line).is_none());
+}
+
+#[test]
+fn an_opaque_token_comes_back_as_one_whatever_it_looks_like() {
+    let (cookies, keys) = (cookies(), keys(&[1]));
+    let mut session = session(400);
+    let jwt = session.access_token.as_ref().unwrap().raw().expose().to_owned();
+    for raw in ["b3BhcXVl", "v1.opaque+token==", "", &jwt] {
+        session.access_token = Some(Granted::Opaque(Secret::new(raw.to_owned())));
+        let set = cookies
+            .write_session(&keys, &session, HOST, &jar(&cookies, ""), &mut Xorshift(9))
+            .unwrap();
+        let line = format!("{}={}", set[0].name, set[0].value);
+        let (read, _) = read(&cookies, &keys, &line).unwrap();
+        let Some(Granted::Opaque(found)) = &read.access_token else { panic!("{raw}") };
+        assert_eq!(found.expose(), raw);
+        assert!(read.known_access_token().is_none());
+    }
 }

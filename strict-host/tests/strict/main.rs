@@ -3,6 +3,8 @@
 #[path = "../../../tests/flows/browser.rs"]
 #[allow(dead_code, reason = "the browser of tests/flows; not all of it is needed here")]
 mod browser;
+#[path = "../../../tests/flows/introspection.rs"]
+mod introspection;
 #[path = "../../../tests/flows/provider.rs"]
 #[allow(dead_code, reason = "the provider of tests/flows; not all of it is needed here")]
 mod provider;
