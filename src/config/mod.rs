@@ -165,6 +165,9 @@ impl Config {
             rules::warn_of_ungranted_scope(rules, client, to);
         }
         let log_format = log::read(&root, to);
+        if let (Some(rules), Some(session)) = (&rules, &session) {
+            rules::refuse_trips_without_cookie(rules, session, to);
+        }
         check_whole(&root, opaque, to);
         if let Some(client) = client.as_ref().filter(|_| opaque) {
             client::warn_of_public_introspection(client, to);

@@ -6,6 +6,8 @@ use super::endpoints::Endpoints;
 use super::needs::{self, Needs, Sources};
 use super::path;
 use super::reader::{Node, Report, Section, shown};
+use super::session::Session;
+use crate::http::SameSite;
 
 /// One member of `rules`: matches where path, method and route match.
 #[derive(Debug, Clone, PartialEq)]
@@ -231,6 +233,24 @@ pub(super) fn warn_of_public_exchange(rules: &[Rule], client: &Client, to: &mut 
     {
         let path = format!("rules[{rule}].access_token.acquire");
         to.warn(&path, "most providers exchange no tokens for a client without a secret");
+    }
+}
+
+/// Refuses trips that would not find their session when they come back: that is a navigation which
+/// the provider's site began, and a browser keeps a `Strict` cookie back there. The page would be
+/// sent on the same trip again, for ever.
+pub(super) fn refuse_trips_without_cookie(rules: &[Rule], session: &Session, to: &mut Report<'_>) {
+    let trips = |rule: &Rule| {
+        rule.needs.acquire.as_ref().is_some_and(|acquire| acquire.way == Way::AuthorizationCode)
+    };
+    if session.cookie.same_site == SameSite::Strict
+        && let Some(rule) = rules.iter().position(trips)
+    {
+        let path = format!("rules[{rule}].access_token.acquire");
+        let what = "`authorization_code` never comes back to the session with \
+                    `session.cookie.same_site: strict`";
+        let hint = "write `session.cookie.same_site: lax`, or acquire it in another way";
+        to.problem(&path, what, Some(hint.to_owned()));
     }
 }
 

@@ -305,3 +305,23 @@ fn tokens_that_are_not_there_are_not_asked_about() {
          token has none, and is always refused here"
     );
 }
+
+#[test]
+fn a_trip_wants_a_cookie_that_comes_back_from_the_provider() {
+    let with = |same_site: &str| {
+        let trip = json!({
+            "audiences": ["good-service"], "acquire": "authorization_code", "scope": ["a"],
+        });
+        json!({
+            "session": {"cookie": {"same_site": same_site}},
+            "rules": [with_match(json!({"access_token": trip}))],
+        })
+    };
+    assert_eq!(warnings(with("lax")), "");
+    assert_eq!(
+        problems(with("strict")),
+        "rules[0].access_token.acquire: `authorization_code` never comes back to the session with \
+         `session.cookie.same_site: strict`; hint: write `session.cookie.same_site: lax`, or \
+         acquire it in another way"
+    );
+}
