@@ -236,7 +236,10 @@ impl Worker {
     ) -> Result<Step, Refusal> {
         let mut cookies = self.take_transaction(host, request, transaction.state.expose()).1;
         if let Some(ask) = &transaction.ask {
-            cookies.extend(self.trip_done(host, request, live, ask)?);
+            let Some(kept) = self.trip_done(host, request, live, ask)? else {
+                return Ok(Step::Wait);
+            };
+            cookies.extend(kept);
             return self.back(request, transaction, cookies);
         }
         cookies.extend(self.write_session(host, request, &live.session)?);

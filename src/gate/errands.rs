@@ -7,6 +7,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::config::Ask;
 use crate::crypto::{NoEntropy, SealingKeys};
 use crate::jose::KeySet;
 use crate::provider::{HttpCall, TokenAnswer, TokenError};
@@ -93,8 +94,11 @@ impl Worker {
         // was given up is late, not wrong: the refresh token is spent, and this is its worth.
         let awaited = matches!(self.turns.get(&id), None | Some(Turn::Calling | Turn::Failed));
         let ended = errand.live().is_some_and(|live| self.turns.ended(live));
-        if !awaited || ended {
+        if !awaited {
             return;
+        }
+        if ended {
+            return self.book(host, id, Turn::Ended);
         }
         let purpose = errand.purpose();
         let turn = match answer {
@@ -102,18 +106,28 @@ impl Worker {
             Err(error) => {
                 let over = errand.refreshes() && error.invalid_grant();
                 // Sessions end at the provider every day; whatever else went wrong should not.
-                let (level, decision) =
-                    if over { (Level::Info, "session_over") } else { (Level::Warn, "call_failed") };
+                let (level, decision) = match (&errand, over) {
+                    (Errand::Renew(..), true) => (Level::Info, "not_renewed"),
+                    (_, true) => (Level::Info, "session_over"),
+                    (_, false) => (Level::Warn, "call_failed"),
+                };
                 log::outcome(host, level, decision, &error.to_string());
                 match (errand, error) {
                     _ if over => Turn::Ended,
                     (Errand::Login(_) | Errand::Trip(..), error @ TokenError::Refused { .. }) => {
                         Turn::CallRefused(error)
                     }
-                    (Errand::Narrow(live, ask) | Errand::Renew(live, ask), error) => {
-                        if let Some(id) = self.ask_id(&live, &ask) {
-                            self.not_acquired(host, &id, error);
+                    (Errand::Narrow(live, ask), error) => {
+                        let refused = matches!(error, TokenError::Refused { .. });
+                        self.ask_not_acquired(host, &live, &ask, error);
+                        // That is about this rule's scope, and nothing was spent: the turn is free.
+                        if refused {
+                            return self.give_back(host, &id);
                         }
+                        Turn::Failed
+                    }
+                    (Errand::Renew(live, acquired), error) => {
+                        self.ask_not_acquired(host, &live, &acquired.kept.ask, error);
                         Turn::Failed
                     }
                     _ => Turn::Failed,
@@ -122,6 +136,32 @@ impl Worker {
         };
         tally::turn(host, purpose, &turn);
         self.book(host, id, turn);
+    }
+
+    fn ask_not_acquired(&mut self, host: &mut dyn Host, live: &Live, ask: &Ask, error: TokenError) {
+        if let Some(id) = self.ask_id(live, ask) {
+            self.not_acquired(host, &id, error);
+        }
+    }
+
+    /// Nobody has the turn any more, and whoever waits for it may take it.
+    fn give_back(&mut self, host: &mut dyn Host, id: &TurnId) {
+        let lease = self.turns.lease(id);
+        self.turns.take(id);
+        if let Some(nonce) = lease {
+            self.cells.release(host, id, nonce);
+        }
+    }
+
+    /// Books what another worker made of the turn, or is about to, where this one knows nothing.
+    pub(super) fn join_turn(&mut self, host: &mut dyn Host, id: TurnId) {
+        if self.turns.get(&id).is_none()
+            && let Some(found) = self.cells.join(host, &id)
+            && self.turns.make_room()
+        {
+            let turn = self.turn_found(found, &id);
+            self.turns.set(id, turn, host.now());
+        }
     }
 
     /// Newer keys came: turns that waited for them are judged for good.
@@ -198,7 +238,9 @@ impl Worker {
             Errand::Trip(live, transaction) => {
                 self.verify_trip(host, live, transaction, &answer).map(Ok)
             }
-            Errand::Renew(live, ask) => self.verify_kept(host, live, ask, &answer).map(Ok),
+            Errand::Renew(live, acquired) => {
+                self.verify_kept_renewed(host, live, acquired, &answer, may_wait).map(Ok)
+            }
         };
         match verified {
             Ok(Err(NoEntropy)) => {
@@ -211,9 +253,7 @@ impl Worker {
                 }
                 Turn::Renewed(Rc::new(Live::new(session, true, &self.config)))
             }
-            Err(refusal)
-                if may_wait && (refusal.unknown_kid() || self.provider.keys().is_none()) =>
-            {
+            Err(refusal) if may_wait && self.newer_keys_may_help(&refusal) => {
                 // The provider sent it: its keys have changed, or the configuration has, and they
                 // are yet to come. Where strangers' tokens had them fetched a moment ago, the
                 // next fetch is waited for.
@@ -228,6 +268,11 @@ impl Worker {
                 Turn::Refused(refusal)
             }
         }
+    }
+
+    /// Whether a refusal may be for want of keys that are yet to come.
+    pub(super) fn newer_keys_may_help(&self, refusal: &Refusal) -> bool {
+        refusal.unknown_kid() || self.provider.keys().is_none()
     }
 
     /// The access token of an answer, by the access token's rules: the same at login and at

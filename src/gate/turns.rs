@@ -16,6 +16,7 @@ use crate::session::{Granted, Kept, Session, Transaction};
 use crate::token::Refusal;
 use crate::wire::{SortedMap, Timestamp};
 
+use super::acquire::memory::Acquired;
 use super::identity::Live;
 use super::shared::{COOLDOWN, LOGOUT, MEMORY};
 
@@ -96,7 +97,7 @@ pub(super) enum Errand {
     /// For a rule, beside those of this session, by another trip through the single sign-on.
     Trip(Rc<Live>, Rc<Transaction>),
     /// For a rule: by the refresh token that came with the one that this session has for it.
-    Renew(Rc<Live>, Ask),
+    Renew(Rc<Live>, Rc<Acquired>),
 }
 
 impl Errand {

@@ -7,6 +7,10 @@ use crate::wire::base64url;
 
 use super::live::Session;
 
+/// Bytes for the tokens kept for rules; the latest that was had stands first. What is left out
+/// can be had again, and a cell of the process's memory holds many sessions.
+const KEPT_BYTES: usize = 16 * 1024;
+
 impl Session {
     /// Seals the session for whoever waits for `turn` (a digest that names the refresh).
     ///
@@ -19,7 +23,7 @@ impl Session {
         entropy: &mut dyn Entropy,
     ) -> Result<Vec<u8>, NoEntropy> {
         let name = base64url::encode(turn);
-        keys.seal(binding(&name), &self.record(self.kept.len()).0, entropy)
+        keys.seal(binding(&name), &self.record(self.may_fit(KEPT_BYTES)).0, entropy)
     }
 
     /// Opens what another worker sealed for `turn`; `None` for anything else. The flag says

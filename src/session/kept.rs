@@ -19,6 +19,8 @@ pub struct Kept {
     /// When the session's own token was issued that stood beside it then; since a refresh the
     /// user may have other rights.
     pub subject: Option<Timestamp>,
+    /// When it came from the provider, by this gate's clock.
+    pub had: Timestamp,
     /// What renews it, where it has a refresh token of its own.
     pub refresh_token: Option<Secret>,
 }
@@ -40,6 +42,7 @@ impl Kept {
     pub(super) fn write(&self, record: &mut Writer) -> [Taken; 2] {
         record.fixed(self.ask.bytes());
         record.time(self.subject.unwrap_or(Timestamp::from_seconds(0)));
+        record.time(self.had);
         let token = record.text(Some(self.token.raw().expose()));
         [token, record.text(self.refresh_token.as_ref().map(Secret::expose))]
     }
@@ -48,8 +51,9 @@ impl Kept {
     fn read(record: &mut Reader<'_>, opened: &Opened) -> Option<Self> {
         let ask = Ask::of_bytes(record.fixed()?);
         let subject = Some(record.time()?).filter(|time| *time != Timestamp::from_seconds(0));
+        let had = record.time()?;
         let token = AccessToken::restore(record.text()??, opened)?;
-        Some(Self { ask, token, subject, refresh_token: record.text()? })
+        Some(Self { ask, token, subject, had, refresh_token: record.text()? })
     }
 }
 

@@ -32,6 +32,9 @@ pub struct Session {
     pub kept: Vec<Kept>,
 }
 
+/// Most tokens that a session keeps for rules.
+pub const MOST_KEPT: usize = 16;
+
 /// Why a session is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
@@ -103,10 +106,12 @@ impl Session {
         self.kept.iter().find(|kept| kept.ask == *ask)
     }
 
-    /// Keeps a token for a rule, instead of the one before it.
+    /// Keeps a token for a rule, instead of the one before it. Where they are too many, the one
+    /// that was had longest ago is left out.
     pub fn keep(&mut self, kept: Kept) {
         self.kept.retain(|other| other.ask != kept.ask);
         self.kept.insert(0, kept);
+        self.kept.truncate(MOST_KEPT);
     }
 
     /// How many of the tokens kept for rules may fit into `bytes` as they are: what is longer is

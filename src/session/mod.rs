@@ -39,5 +39,5 @@ pub use form::KeptForm;
 pub use granted::Granted;
 pub use jar::Jar;
 pub use kept::Kept;
-pub use live::{Ended, Session};
+pub use live::{Ended, MOST_KEPT, Session};
 pub use transaction::{LOGIN_LIFETIME, MAX_LOGINS, Transaction};

@@ -108,16 +108,16 @@ impl AccessToken {
         self.is_good_for(rules, now).map_err(refused)
     }
 
-    /// Whether the token speaks for the same user as the one that it was exchanged for: a provider
+    /// Whether the token speaks for the same user as the session's own, beside which it was had: a provider
     /// that mixes its users up must not make one of them act as another.
     ///
     /// # Errors
     /// [`Check::ClaimInvalid`].
-    pub fn judge_subject(&self, exchanged: &Self) -> Result<(), Refusal> {
-        if self.subject() == exchanged.subject() {
+    pub fn judge_subject(&self, sessions: &Self) -> Result<(), Refusal> {
+        if self.subject() == sessions.subject() {
             return Ok(());
         }
-        let expected = "that of the token it was exchanged for";
+        let expected = "that of the session's own";
         let found = "another user's".to_owned();
         Err(refused(Check::ClaimInvalid { claim: "sub", expected, found }))
     }

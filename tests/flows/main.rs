@@ -26,6 +26,7 @@ mod metrics;
 mod opaque;
 mod opaque_answers;
 mod opaque_faults;
+mod narrow_faults;
 mod process;
 mod provider;
 mod reconfigure;
@@ -42,6 +43,7 @@ mod session_info;
 mod slow;
 mod steps;
 mod trip;
+mod trip_faults;
 mod wait;
 mod workers;
 

@@ -11,7 +11,7 @@ use super::scene::Scene;
 use super::steps::load;
 
 /// Two services, each of which has its tokens by a narrower refresh.
-fn rules() -> Value {
+pub(crate) fn rules() -> Value {
     let rule = |path: &str, service: &str| {
         json!({
             "match": {"path_prefix": path},

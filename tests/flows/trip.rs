@@ -10,7 +10,7 @@ use super::provider::Fault;
 use super::scene::{Answered, Scene, config};
 use super::steps::{CALLBACK, load, to_provider};
 
-fn rules() -> Value {
+pub(crate) fn rules() -> Value {
     let rule = |path: &str, service: &str| {
         json!({
             "match": {"path_prefix": path},
@@ -29,13 +29,13 @@ pub(crate) fn scene() -> (Scene, Browser) {
 }
 
 /// The browser opens `path`, is sent to the provider and comes back to that page.
-fn trip(scene: &mut Scene, browser: &mut Browser, path: &str) -> Answered {
+pub(crate) fn trip(scene: &mut Scene, browser: &mut Browser, path: &str) -> Answered {
     let answer = scene.log_in_with(browser, path);
     assert_eq!((answer.status, answer.location()), (302, &*format!("https://app.example{path}")));
     answer
 }
 
-fn elsewhere(scene: &mut Scene) {
+pub(crate) fn elsewhere(scene: &mut Scene) {
     scene.worker = Worker::new(config(&rules()));
     scene.warm_up();
 }

@@ -5,7 +5,7 @@
 use std::rc::Rc;
 
 use super::asked;
-use super::memory::{Acquired, AskId, State};
+use super::memory::{AskId, State};
 use crate::gate::host::{CallId, Host, StreamId};
 use crate::gate::identity::Live;
 use crate::gate::metrics::{Acquisition, Endpoint};
@@ -101,11 +101,7 @@ impl Worker {
         match self.verify_acquired(host, id, &live, &answer) {
             Ok(kept) => {
                 self.had_one(&id, &kept.token, now);
-                if let Some(booked) = self.acquisitions.booked(id, now) {
-                    booked.had = Some(Rc::new(Acquired::new(kept, &live, &self.config)));
-                    booked.unwritten = true;
-                }
-                self.acquisitions.make_room(id);
+                self.hold(id, kept, &live, now, true);
             }
             Err(refusal) if may_wait && refusal.unknown_kid() => {
                 self.provider.want_keys(now);

@@ -22,7 +22,7 @@ use std::rc::Rc;
 
 use crate::config::{AccessTokenRules, Acquire, Ask, Config, Rule, Way};
 use crate::provider::{TokenAnswer, TokenError};
-use crate::session::{Kept, Session};
+use crate::session::{Kept, MOST_KEPT, Session};
 use crate::token::{AccessToken, Kind, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
@@ -36,9 +36,6 @@ use super::sessions::{Freshness, freshness};
 use super::wait::Waiting;
 use super::worker::Worker;
 use super::{log, tally};
-
-/// Most tokens that are written into a session's cookie.
-const MOST_KEPT: usize = 16;
 
 /// A token that was had, and how much life is left in it.
 type Had = (Freshness, Rc<Acquired>);
@@ -84,7 +81,7 @@ impl Worker {
                 self.wait(host, request, Waiting::Acquired(id))?;
                 Ok(None)
             }
-            Some(State::NotGiven(_, error)) => Err(not_given(error.clone())),
+            Some(State::NotGiven(_, error)) => Err(not_given(error.clone(), way)),
             Some(State::Refused(_, refusal)) => Err(Refusal::SessionToken(refusal.clone())),
             Some(State::Idle | State::Failed(_)) | None => Err(Refusal::ProviderUnavailable),
         }
@@ -113,13 +110,14 @@ impl Worker {
         };
         let id = AskId { session: live.session.id, rule: acquire.like };
         let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
-        let ours = booked.had.as_ref().map(|acquired| age(&acquired.kept));
-        if let Some(kept) = live.session.kept(&acquire.ask)
-            && ours.is_none_or(|ours| age(kept) > ours)
-        {
-            booked.had = Some(Rc::new(Acquired::new(kept.clone(), live, &self.config)));
-            booked.unwritten = false;
-            self.acquisitions.make_room(id);
+        if let Some(kept) = live.session.kept(&acquire.ask) {
+            match booked.had.as_ref().map(|acquired| &acquired.kept) {
+                Some(ours) if age(ours) >= age(kept) => {
+                    // What renews the cookie's was spent for ours, which did not get there.
+                    booked.unwritten |= age(ours) > age(kept) && kept.refresh_token.is_some();
+                }
+                _ => self.hold(id, kept.clone(), live, now, false),
+            }
         }
         let booked = self.acquisitions.booked(id, now).ok_or(Refusal::Busy)?;
         if let Some(acquired) = booked.had.as_mut().filter(|acquired| acquired.turn != live.turn) {
@@ -132,6 +130,15 @@ impl Worker {
             (self.lasting(&acquired.kept.token, now).max(least), acquired)
         });
         Ok((id, had))
+    }
+
+    /// Has a verified token at hand for requests; `unwritten`: the cookie does not hold it.
+    fn hold(&mut self, id: AskId, kept: Kept, live: &Live, now: Timestamp, unwritten: bool) {
+        if let Some(booked) = self.acquisitions.booked(id, now) {
+            booked.had = Some(Rc::new(Acquired::new(kept, live, &self.config)));
+            booked.unwritten = unwritten;
+        }
+        self.acquisitions.make_room(id);
     }
 
     /// What a rule of today asks for, where one asks for this.
@@ -190,7 +197,10 @@ impl Worker {
         let given_up = matches!(error, TokenError::Refused { .. });
         tally::acquisition(host, Acquisition::of_error(given_up));
         let state = if given_up { State::NotGiven(now, error) } else { State::Failed(now) };
-        self.acquisitions.set_state(id, state);
+        // The turn may be free: were this forgotten, whoever waits would ask again and again.
+        if let Some(booked) = self.acquisitions.booked(*id, now) {
+            booked.state = state;
+        }
     }
 
     /// What was acquired is an access token like any other, and good for this rule.
@@ -214,7 +224,8 @@ impl Worker {
         }
         log::outcome(host, Level::Info, "token_acquired", "by the rule's own audiences");
         tally::acquisition(host, Acquisition::Acquired);
-        Ok(Kept { ask: acquire.ask, token, subject: issued(live), refresh_token: None })
+        let (ask, subject, had) = (acquire.ask, issued(live), host.now());
+        Ok(Kept { ask, token, subject, had, refresh_token: None })
     }
 
     /// The provider gave a token, and it is not for this rule.
@@ -234,21 +245,22 @@ impl Worker {
     }
 }
 
-/// What it means that an exchange is refused.
-fn not_given(error: TokenError) -> Refusal {
+/// What it means that the provider gives no token in this `way`.
+fn not_given(error: TokenError, way: Option<Way>) -> Refusal {
     match error {
         // `unauthorized_client` is another thing here: this client may not exchange.
         TokenError::Refused { error, .. } if error == "invalid_client" => {
             Refusal::ClientRefused { error }
         }
-        error => Refusal::NotGiven(error),
+        error => Refusal::NotGiven { error, exchanged: way == Some(Way::TokenExchange) },
     }
 }
 
-/// What tells the newer of two tokens that were had for the same. A provider may give one token
-/// till it ends, and then it is the one that was had after the latest refresh.
-fn age(kept: &Kept) -> (Option<Timestamp>, Option<Timestamp>) {
-    (kept.token.issued_at(), kept.subject)
+/// What tells the newer of two tokens that were had for the same: the provider's clock, where it
+/// does. It may write no `iat`, or give one token till it ends, and another refresh token each
+/// time.
+fn age(kept: &Kept) -> (Option<Timestamp>, Timestamp, Timestamp) {
+    (kept.token.issued_at(), kept.token.expires_at(), kept.had)
 }
 
 /// When the session's own token was issued.

@@ -45,9 +45,7 @@ impl Worker {
                     self.had_one(&id, &kept.token, host.now());
                     session.keep(kept);
                 }
-                Err(refusal)
-                    if may_wait && (refusal.unknown_kid() || self.provider.keys().is_none()) =>
-                {
+                Err(refusal) if may_wait && self.newer_keys_may_help(&refusal) => {
                     return Err(refusal);
                 }
                 Err(refusal) => self.acquired_refused(host, &id, refusal),

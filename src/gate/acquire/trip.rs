@@ -14,15 +14,18 @@ use crate::config::{Ask, Way};
 use crate::gate::host::{Host, Level};
 use crate::gate::identity::Live;
 use crate::gate::login::For;
-use crate::gate::metrics::Outcome;
+use crate::gate::metrics::{Acquisition, Outcome, Source};
+use crate::gate::refresh::{REFRESHES_BEHIND, Turned};
 use crate::gate::refusal::{Refusal, Refused};
 use crate::gate::reply::Reply;
 use crate::gate::request::Request;
+use crate::gate::turns::{Turn, TurnId};
+use crate::gate::wait::Waiting;
 use crate::gate::worker::Worker;
-use crate::gate::{Step, log};
+use crate::gate::{Step, log, tally};
 use crate::http::{LocalPath, SetCookie};
 use crate::provider::{HttpCall, TokenAnswer, token_endpoint};
-use crate::session::{Session, Transaction};
+use crate::session::{Kept, Session, Transaction};
 use crate::token::{IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
@@ -47,7 +50,6 @@ impl Worker {
     /// There is no token for `rule`: why, and where to go.
     pub(super) fn trip_needed(&self, id: &AskId, now: Timestamp) -> Refusal {
         match self.acquisitions.state(id) {
-            Some(State::Refused(_, refusal)) => Refusal::SessionToken(refusal.clone()),
             // What renews it did not answer a moment ago.
             Some(state @ State::Failed(_)) if !state.may_call(now) => Refusal::ProviderUnavailable,
             _ => match asked(&self.config, id.rule) {
@@ -95,81 +97,139 @@ impl Worker {
         let id_token = IdToken::verify(raw, rules, &expected, keys, signatures, host.now())?;
         id_token.judge_same_user(&live.session.id_token)?;
         let ask = transaction.ask.ok_or(TokenRefusal::missing(Kind::AccessToken))?;
-        self.verify_kept(host, live, &ask, answer)
+        let id = self.ask_id(live, &ask).ok_or(TokenRefusal::missing(Kind::AccessToken))?;
+        let kept = self.verify_acquired(host, id, live, answer)?;
+        self.had_one(&id, &kept.token, host.now());
+        let refresh_token = answer.refresh_token.clone();
+        let mut session = live.session.clone();
+        session.keep(Kept { refresh_token, ..kept });
+        Ok(session)
     }
 
-    /// The session with the token that came for `ask` beside its own.
-    pub(in crate::gate) fn verify_kept(
+    /// What came of a renewal. The refresh token was spent, whatever the token is worth: where
+    /// that is nothing, the one before goes on without one, and the next trip says why.
+    ///
+    /// # Errors
+    /// No rule asks for it any more; or `may_wait`, and newer keys may say more.
+    pub(in crate::gate) fn verify_kept_renewed(
         &mut self,
         host: &mut dyn Host,
         live: &Rc<Live>,
-        ask: &Ask,
+        before: &Acquired,
         answer: &TokenAnswer,
+        may_wait: bool,
     ) -> Result<Session, TokenRefusal> {
-        let id = self.ask_id(live, ask).ok_or(TokenRefusal::missing(Kind::AccessToken))?;
-        let mut kept = self.verify_acquired(host, id, live, answer)?;
-        let before = self.acquisitions.get(&id).and_then(|booked| booked.had.as_ref());
-        let before = before.and_then(|acquired| acquired.kept.refresh_token.clone());
-        // RFC 6749 section 6: it does not have to come anew.
-        kept.refresh_token = answer.refresh_token.clone().or(before);
-        self.had_one(&id, &kept.token, host.now());
+        let (before, now) = (&before.kept, host.now());
+        let id = self.ask_id(live, &before.ask);
+        let id = id.ok_or(TokenRefusal::missing(Kind::AccessToken))?;
+        let kept = match self.verify_acquired(host, id, live, answer) {
+            Ok(kept) => {
+                self.had_one(&id, &kept.token, now);
+                // RFC 6749 section 6: it does not have to come anew.
+                let refresh_token = answer.refresh_token.clone();
+                let refresh_token = refresh_token.or_else(|| before.refresh_token.clone());
+                Kept { refresh_token, ..kept }
+            }
+            Err(refusal) if may_wait && self.newer_keys_may_help(&refusal) => return Err(refusal),
+            Err(refusal) => {
+                log::outcome(host, Level::Warn, "not_renewed", &refusal.to_string());
+                tally::acquisition(host, Acquisition::Refused);
+                tally::token_refused(host, Source::Acquired, &refusal);
+                Kept { refresh_token: None, had: now, ..before.clone() }
+            }
+        };
+        // Whoever asked may be gone, and nobody come for longer than outcomes are remembered.
+        self.hold(id, kept.clone(), live, now, true);
         let mut session = live.session.clone();
         session.keep(kept);
         Ok(session)
     }
 
     /// The call that renews a token which has a refresh token of its own.
-    pub(super) fn renew_call(&self, id: &AskId) -> Option<HttpCall> {
-        let had = self.acquisitions.get(id)?.had.as_ref()?;
-        let refresh_token = had.kept.refresh_token.as_ref()?;
+    pub(super) fn renew_call(&self, acquired: &Acquired) -> Option<HttpCall> {
+        let refresh_token = acquired.kept.refresh_token.as_ref()?;
         let metadata = self.provider.metadata()?;
         let (provider, client) = (&self.config.provider, &self.config.client);
         token_endpoint::refresh_call(provider, client, metadata, refresh_token)
     }
 
-    /// Takes the token of `outcome` in for `rule`, beside the session as it is now. False where
-    /// it is none that is newer.
+    /// Takes what came of `turn` in for `rule`, beside the session as it is now. False where that
+    /// is what was there before, or nothing.
     pub(super) fn take_in(
         &mut self,
         live: &Live,
         outcome: &Live,
         rule: usize,
+        turn: TurnId,
         now: Timestamp,
     ) -> bool {
         let Some((_, acquire)) = asked(&self.config, rule) else { return false };
         let Some(kept) = outcome.session.kept(&acquire.ask) else { return false };
-        let id = AskId { session: live.session.id, rule: acquire.like };
-        let Some(booked) = self.acquisitions.booked(id, now) else { return false };
-        if booked.had.as_ref().is_some_and(|had| age(&had.kept) >= age(kept)) {
+        if TurnId::of_kept(&live.session, kept) == Some(turn) {
             return false;
         }
-        booked.had = Some(Rc::new(Acquired::new(kept.clone(), live, &self.config)));
-        booked.unwritten = true;
-        self.acquisitions.make_room(id);
+        let id = AskId { session: live.session.id, rule: acquire.like };
+        self.hold(id, kept.clone(), live, now, true);
         true
     }
 
-    /// The trip is over: back to the page, with the token beside the session that this browser has
-    /// now. Whoever has none any more signs in there.
+    /// The trip is over: its token is kept beside the session that this browser has now, and
+    /// whoever has none any more signs in on the page. `None`: the request waits.
+    ///
+    /// The session goes out with it. So it must be the newest: after a turn that is under way on
+    /// any worker, an older refresh token could reach the browser last.
     pub(in crate::gate) fn trip_done(
         &mut self,
         host: &mut dyn Host,
         request: &Request<'_>,
         outcome: &Live,
         ask: &Ask,
-    ) -> Result<Vec<SetCookie>, Refusal> {
-        let live = self.live(host, request).map(|live| self.caught_up(&live));
+    ) -> Result<Option<Vec<SetCookie>>, Refusal> {
+        let live = self.live(host, request);
         let same = live.filter(|live| live.session.id == outcome.session.id);
         let (Some(live), Some(kept)) = (same, outcome.session.kept(ask)) else {
-            return Ok(Vec::new());
+            return Ok(Some(Vec::new()));
+        };
+        let live = match self.newest(host, request, live)? {
+            Turned::Go(live) => live,
+            Turned::Ended => return Ok(Some(Vec::new())),
+            Turned::Wait => return Ok(None),
         };
         if let Some(id) = self.ask_id(&live, ask) {
-            self.take_in(&live, outcome, id.rule, host.now());
+            let had = self.acquisitions.get(&id).and_then(|booked| booked.had.as_ref());
+            if had.is_none_or(|had| age(&had.kept) < age(kept)) {
+                self.hold(id, kept.clone(), &live, host.now(), true);
+            }
         }
         let mut session = live.session.clone();
         session.keep(kept.clone());
         let reason = "a rule's token was verified";
         log::decision(host, Level::Info, request.arrival, "trip_done", reason);
-        self.write_session_with(host, request, &session, Some(ask))
+        self.write_session_with(host, request, &session, Some(ask)).map(Some)
+    }
+
+    /// The session after all turns that any worker of the process knows of.
+    fn newest(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        mut live: Rc<Live>,
+    ) -> Result<Turned, Refusal> {
+        for _ in 0..REFRESHES_BEHIND {
+            // Without a refresh token it has no turn, and may be logged out all the same.
+            let none = TurnId { session: live.session.id, token: [0; 32] };
+            let id = live.turn.unwrap_or(none);
+            self.join_turn(host, id);
+            match self.turns.get(&id) {
+                Some(Turn::Renewed(next)) if next.turn != live.turn => live = Rc::clone(next),
+                Some(turn) if turn.under_way() => {
+                    self.wait(host, request, Waiting::Turn(id))?;
+                    return Ok(Turned::Wait);
+                }
+                Some(Turn::Ended) => return Ok(Turned::Ended),
+                _ => break,
+            }
+        }
+        Ok(Turned::Go(live))
     }
 }

@@ -83,7 +83,7 @@ impl Worker {
                 }
                 (Some(Turn::Renewed(next)), Way::AuthorizationCode) => {
                     let next = Rc::clone(next);
-                    if self.take_in(&newest, &next, rule, host.now()) {
+                    if self.take_in(&newest, &next, rule, turn, host.now()) {
                         continue;
                     }
                     break;
@@ -126,8 +126,9 @@ impl Worker {
                 Some((Errand::Narrow(live, acquire.ask), call))
             }
             Way::AuthorizationCode => {
-                let call = self.renew_call(id)?;
-                Some((Errand::Renew(live, acquire.ask), call))
+                let acquired = Rc::clone(self.acquisitions.get(id)?.had.as_ref()?);
+                let call = self.renew_call(&acquired)?;
+                Some((Errand::Renew(live, acquired), call))
             }
             Way::TokenExchange => None,
         }

@@ -74,9 +74,15 @@ pub(in crate::gate) enum Refusal {
     /// The same of a client's own token.
     #[error("{MISSING_RIGHT}")]
     BearerRight(MissingRight),
-    /// The provider gives no token for the rule's own upstream (RFC 8693 section 2.2.2).
-    #[error("the provider gives no token for this service: {0}")]
-    NotGiven(TokenError),
+    /// The provider gives no token for the rule's own upstream (RFC 8693 section 2.2.2; RFC 6749
+    /// section 5.2).
+    #[error("the provider gives no token for this service: {error}")]
+    NotGiven {
+        /// Its words.
+        error: TokenError,
+        /// Whether an exchange was to get it, and not a refresh.
+        exchanged: bool,
+    },
     /// The provider gave no token for the rule's own upstream at a sign-in for it (RFC 6749 section
     /// 4.1.2.1): the user declined, for one.
     #[error("the provider gives no token for this service: {}", oauth_words(error, description.as_deref()))]
@@ -205,7 +211,7 @@ impl Refusal {
             | Self::SessionToken(_)
             | Self::MissingRight(_)
             | Self::BearerRight(_)
-            | Self::NotGiven(_)
+            | Self::NotGiven { .. }
             | Self::NoRefreshToken
             | Self::NotGranted { .. }
             | Self::LoginToken(TokenRefusal { token: Kind::AccessToken, .. })
@@ -249,7 +255,9 @@ impl Refusal {
             Self::SessionToken(_) => Outcome::SessionTokenRefused,
             Self::MissingRight(_) | Self::BearerRight(_) => Outcome::MissingRight,
             Self::NoRouteName => Outcome::NoRouteName,
-            Self::NotGiven(_) | Self::NoRefreshToken | Self::NotGranted { .. } => Outcome::NotGiven,
+            Self::NotGiven { .. } | Self::NoRefreshToken | Self::NotGranted { .. } => {
+                Outcome::NotGiven
+            }
             Self::TokenNeeded { .. } => Outcome::TokenNeeded,
             Self::LoginToken(_) => Outcome::LoginTokenRefused,
             Self::NoAttempt => Outcome::NoAttempt,
@@ -282,7 +290,7 @@ impl Refusal {
             | Self::TokenNeeded { .. }
             | Self::FormNotSent { why: Unkept::Off, .. } => Level::Debug,
             Self::SessionToken(_)
-            | Self::NotGiven(_)
+            | Self::NotGiven { .. }
             | Self::NoRefreshToken
             | Self::LoginToken(_)
             | Self::ResponseIssuer(_)

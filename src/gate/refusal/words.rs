@@ -21,7 +21,7 @@ impl Refusal {
                 }
             }
             Self::MissingRight(_) | Self::BearerRight(_) => "Not open to you",
-            Self::NotGiven(_) | Self::NoRefreshToken | Self::NotGranted { .. } => {
+            Self::NotGiven { .. } | Self::NoRefreshToken | Self::NotGranted { .. } => {
                 "No token for this service"
             }
             Self::TokenNeeded { .. } => "Sign in once more",
@@ -69,7 +69,10 @@ impl Refusal {
             Self::MissingRight(_) | Self::BearerRight(_) => {
                 "Ask whoever runs this site for the right to open it. What was given to you since you signed in counts when the session is renewed, at the latest when you sign in again."
             }
-            Self::NotGiven(_) => {
+            Self::NotGiven { exchanged: false, .. } => {
+                "Whoever runs this site: compare scope and resource of the rule with what was asked for at login (client.scope) and with what the client may have at the provider."
+            }
+            Self::NotGiven { exchanged: true, .. } => {
                 "Whoever runs this site: let the client exchange tokens for this service at the provider, and compare audience, scope and resource of the rule with what it knows."
             }
             Self::NotGranted { .. } => {
@@ -112,7 +115,7 @@ impl Refusal {
                 | Self::FormNotSent { .. }
                 | Self::NoAttempt
                 | Self::SessionToken(_)
-                | Self::NotGiven(_)
+                | Self::NotGiven { .. }
                 | Self::TokenNeeded { .. }
                 | Self::LoginToken(_)
                 | Self::ResponseIssuer(_)

@@ -50,6 +50,18 @@ pub(super) struct Entry {
     pub(super) state: State,
 }
 
+impl Entry {
+    /// How many bytes it takes.
+    fn size(&self) -> usize {
+        let payload = match &self.state {
+            State::Lease { waiters, .. } => waiters.len().saturating_mul(4).saturating_add(8),
+            State::Done(sealed) => sealed.len(),
+            State::Failed | State::Ended => 0,
+        };
+        payload.saturating_add(16 + 32 + 8 + 1 + 4)
+    }
+}
+
 /// The entries of `bytes` that are still good.
 pub(super) fn read(bytes: &[u8], now: Timestamp) -> Vec<Entry> {
     let mut entries = Vec::new();
@@ -92,7 +104,7 @@ fn read_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
     Some((Entry { id: TurnId { session: *session, token: *token }, until, state }, rest))
 }
 
-/// Lets go of what costs least to forget where the entries are too many: failures, then
+/// Lets go of what costs least to forget where the entries are too many or too long: failures, then
 /// sessions that are over (most of them logins that came to nothing, which anybody can
 /// cause), then the oldest successes. Leases and logouts stay.
 pub(super) fn make_room(entries: &mut Vec<Entry>) {
@@ -102,7 +114,8 @@ pub(super) fn make_room(entries: &mut Vec<Entry>) {
         State::Done(_) => Some(2),
         State::Ended | State::Lease { .. } => None,
     };
-    while entries.len() > ENTRIES_LIMIT {
+    let size = |entries: &[Entry]| entries.iter().map(Entry::size).fold(1, usize::saturating_add);
+    while entries.len() > ENTRIES_LIMIT || size(entries) > BYTES_LIMIT {
         let least = entries
             .iter()
             .enumerate()
@@ -183,6 +196,21 @@ mod tests {
     fn an_entry_of_a_clock_that_was_wrong_does_not_live_for_years() {
         let wrong = vec![entry(1, 1_301, State::Ended), entry(2, i64::MAX, State::Failed)];
         assert_eq!(read(&write(&wrong).unwrap(), NOW), Vec::new());
+    }
+
+    #[test]
+    fn large_outcomes_make_room_for_the_next_turn() {
+        let large =
+            |number| entry(number, 1_000 + i64::from(number), State::Done(vec![9; 200_000]));
+        let mut entries: Vec<_> = (1..=6).map(large).collect();
+        entries.push(entry(9, 1_010, State::Lease { nonce: 7, waiters: vec![1; 9] }));
+        make_room(&mut entries);
+        let left = read(&write(&entries).unwrap(), NOW);
+        let mut left: Vec<_> = left.iter().map(|entry| entry.id.session[0]).collect();
+        left.sort_unstable();
+        assert_eq!(left, [2, 3, 4, 5, 6, 9], "the oldest went");
+        let whole = [entry(1, 1_010, State::Lease { nonce: 7, waiters: vec![1; 9] })];
+        assert_eq!(write(&whole).unwrap().len(), 1 + whole[0].size());
     }
 
     #[test]

@@ -106,22 +106,45 @@ impl Cells {
             if entries.iter().any(|entry| is_logout(entry, id)) {
                 return (Claim::Ended, false);
             }
-            let Some(entry) = entries.iter_mut().find(|entry| entry.id == *id) else {
+            joined(entries, id, queue).unwrap_or_else(|| {
                 let state = State::Lease { nonce, waiters: vec![] };
                 entries.push(Entry { id: *id, until: now.plus(lease), state });
-                return (Claim::Mine(nonce), true);
-            };
-            match &mut entry.state {
-                State::Lease { waiters, .. } => {
-                    let waits = cell::add_waiter(waiters, queue);
-                    (if waits { Claim::Elsewhere } else { Claim::Failed }, waits)
-                }
-                State::Done(sealed) => (Claim::Done(sealed.clone()), false),
-                State::Failed => (Claim::Failed, false),
-                State::Ended => (Claim::Ended, false),
-            }
+                (Claim::Mine(nonce), true)
+            })
         });
         changed.unwrap_or_else(Claim::from)
+    }
+
+    /// What another worker made of the turn, or is about to; `None` where none has it.
+    pub(super) fn join(&self, host: &mut dyn Host, id: &TurnId) -> Option<Claim> {
+        let queue = host.queue()?;
+        let found = self.change(host, id, |entries| {
+            if entries.iter().any(|entry| is_logout(entry, id)) {
+                return (Some(Claim::Ended), false);
+            }
+            match joined(entries, id, queue) {
+                Some((found, changed)) => (Some(found), changed),
+                None => (None, false),
+            }
+        });
+        found.unwrap_or(None)
+    }
+
+    /// Gives the turn back: nothing came of it, and nothing was spent. Whoever waits may take it.
+    pub(super) fn release(&self, host: &mut dyn Host, id: &TurnId, nonce: u64) {
+        let woken = self.change(host, id, |entries| {
+            let mine = |entry: &Entry| match &entry.state {
+                State::Lease { nonce: other, .. } => entry.id == *id && *other == nonce,
+                _ => false,
+            };
+            let position = entries.iter().position(mine);
+            match position.map(|position| entries.swap_remove(position).state) {
+                Some(State::Lease { waiters, .. }) => (waiters, true),
+                _ => (Vec::new(), false),
+            }
+        });
+        // Where that fails the lease ends as it was to end.
+        wake(host, id, &woken.unwrap_or_default());
     }
 
     /// Whether another worker still has the turn.
@@ -278,6 +301,20 @@ impl Cells {
         let cell = u16::from_be_bytes([first, second]) & (CELLS.wrapping_sub(1));
         format!("{}{cell}", self.prefix)
     }
+}
+
+/// What stands there of a turn; whoever has it will wake `queue`. The flag: the cell has changed.
+fn joined(entries: &mut [Entry], id: &TurnId, queue: u32) -> Option<(Claim, bool)> {
+    let entry = entries.iter_mut().find(|entry| entry.id == *id)?;
+    Some(match &mut entry.state {
+        State::Lease { waiters, .. } => {
+            let waits = cell::add_waiter(waiters, queue);
+            (if waits { Claim::Elsewhere } else { Claim::Failed }, waits)
+        }
+        State::Done(sealed) => (Claim::Done(sealed.clone()), false),
+        State::Failed => (Claim::Failed, false),
+        State::Ended => (Claim::Ended, false),
+    })
 }
 
 fn is_logout(entry: &Entry, id: &TurnId) -> bool {

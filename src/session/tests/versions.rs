@@ -74,7 +74,7 @@ fn assert_same(one: &Session, other: &Session) {
         let text = |secret: &Secret| secret.expose().to_owned();
         let all = session.kept.iter().map(|kept| {
             let refresh_token = kept.refresh_token.as_ref().map(text);
-            (kept.ask, text(kept.token.raw()), kept.subject, refresh_token)
+            (kept.ask, text(kept.token.raw()), kept.subject, kept.had, refresh_token)
         });
         (session.narrowed, all.collect::<Vec<_>>())
     };
@@ -87,6 +87,7 @@ fn with_kept() -> Session {
         ask: Ask::of_bytes([number; 16]),
         token: session(usize::from(number)).known_access_token().unwrap().clone(),
         subject: refresh_token.map(|_| NOW),
+        had: NOW,
         refresh_token: refresh_token.map(|text| Secret::new(text.to_owned())),
     };
     Session { narrowed: 3, kept: vec![kept(1, None), kept(2, Some("r"))], ..session(0) }
