@@ -104,3 +104,57 @@ fn the_words_for_another_users_token_are_not_those_of_an_exchange() {
     assert!(!answer.body.contains("exchange tokens"), "{}", answer.body);
     load(&mut scene, &mut browser);
 }
+
+#[test]
+fn an_answer_that_comes_after_its_turn_was_given_up_is_not_lost() {
+    let (mut scene, mut browser) = scene();
+    let stream = scene.arrive(&browser.fetch("GET", "/good"));
+    let sent = scene.host.pending.remove(0);
+    scene.pass(25);
+    assert_eq!(scene.outcome(stream).unwrap().answer().status, 503);
+    let answer = scene.provider.answer(&sent, scene.host.now).unwrap();
+    scene.answer(sent.id, &answer);
+    scene.pass(40);
+    let upstream = scene.get(&mut browser, "/good").upstream();
+    assert_eq!(audience(upstream.token()), json!(["good-service"]));
+    assert_eq!((scene.provider.narrowings.len(), upstream.set_cookies.len()), (1, 1));
+    scene.jump(310);
+    load(&mut scene, &mut browser);
+    assert_eq!(scene.provider.thefts, 0);
+}
+
+#[test]
+fn a_provider_that_is_down_is_asked_once_a_second_however_many_ask() {
+    for fault in [Fault::Status(503), Fault::Body(400, br#"{"error":"invalid_scope"}"#.to_vec())] {
+        let (mut scene, browser) = scene();
+        for _ in 0..100 {
+            scene.provider.fail(Endpoint::Token, fault.clone());
+        }
+        let calls = scene.token_calls();
+        for _ in 0..10 {
+            for path in ["/good", "/evil", "/good", "/evil"] {
+                let answer = scene.send(&browser.fetch("GET", path)).answer();
+                assert!(matches!(answer.status, 403 | 503) && answer.set_cookies.is_empty());
+            }
+            scene.pass(1);
+        }
+        assert!(scene.token_calls() - calls <= 20, "{}", scene.token_calls() - calls);
+        scene.send(&browser.fetch("GET", "/api")).upstream();
+    }
+}
+
+#[test]
+fn a_token_that_lives_a_second_costs_a_call_a_second_and_no_more() {
+    let (mut scene, _) = scene();
+    scene.provider.lifetime = 9_000;
+    let mut browser = scene.log_in();
+    scene.provider.lifetime = 1;
+    let calls = scene.token_calls();
+    for _ in 0..5 {
+        for _ in 0..5 {
+            scene.get(&mut browser, "/good").upstream();
+        }
+        scene.pass(1);
+    }
+    assert_eq!((scene.token_calls() - calls, scene.provider.thefts), (5, 0));
+}

@@ -218,3 +218,113 @@ fn a_trip_does_not_bring_a_session_back_that_was_logged_out_on_another_worker() 
         assert!(browser.session().is_empty(), "{refreshes}");
     }
 }
+
+#[test]
+fn only_a_page_load_begins_a_trip_and_nothing_else_passes_without_its_token() {
+    let (mut scene, mut browser) = scene();
+    let websocket = browser.page("/good").and("upgrade", "websocket");
+    let head = browser.page("/good").with(":method", "HEAD");
+    for (request, status) in [
+        (browser.form("/good"), 401),
+        (browser.fetch("DELETE", "/good"), 401),
+        (websocket, 401),
+        (head, 302),
+        (browser.page("/good"), 302),
+        (browser.page("/good").with("sec-fetch-site", "cross-site"), 302),
+        (browser.form("/good").with("sec-fetch-site", "cross-site"), 403),
+    ] {
+        let answer = scene.send(&request).answer();
+        assert_eq!(answer.status, status, "{request:?}");
+        assert_eq!(answer.set_cookies.is_empty(), status != 302);
+    }
+    let login = login_of("/good");
+    for (request, status) in [
+        (browser.fetch("POST", &login), 405),
+        (browser.fetch("GET", &login).with("sec-fetch-site", "cross-site"), 403),
+        (browser.fetch("GET", &login).with("sec-fetch-site", "same-site"), 403),
+        (browser.page(&login).with("sec-fetch-site", "cross-site"), 302),
+    ] {
+        assert_eq!(scene.send(&request).answer().status, status);
+    }
+    load(&mut scene, &mut browser);
+}
+
+#[test]
+fn a_code_that_gets_no_token_is_told_and_the_page_can_be_opened_again() {
+    for (fault, status) in [
+        (Fault::Status(500), 503),
+        (Fault::NoAnswer, 503),
+        (Fault::Body(400, br#"{"error":"invalid_grant"}"#.to_vec()), 400),
+        (Fault::Body(401, br#"{"error":"invalid_client"}"#.to_vec()), 503),
+    ] {
+        let (mut scene, mut browser) = scene();
+        let query = scene.begin(&mut browser, "/good");
+        scene.provider.fail(Endpoint::Token, fault);
+        let answer = scene.come_back(&mut browser, &query).answer();
+        assert_eq!((answer.status, answer.header("location")), (status, None));
+        load(&mut scene, &mut browser);
+        scene.pass(2);
+        trip(&mut scene, &mut browser, "/good");
+        scene.visit(&mut browser, "/good").upstream();
+    }
+}
+
+#[test]
+fn a_trip_that_took_too_long_begins_again_and_ends() {
+    let (mut scene, mut browser) = scene();
+    scene.provider.lifetime = 9_000;
+    let mut browser_of_long = scene.log_in();
+    std::mem::swap(&mut browser, &mut browser_of_long);
+    let query = scene.begin(&mut browser, "/good");
+    scene.jump(700);
+    let answer = scene.come_back(&mut browser, &query).answer();
+    assert_eq!((answer.status, answer.location()), (302, "https://app.example/good"));
+    trip(&mut scene, &mut browser, "/good");
+    scene.visit(&mut browser, "/good").upstream();
+}
+
+#[test]
+fn a_trip_that_the_login_before_began_brings_nothing_of_that_user_to_the_next() {
+    let (mut scene, mut browser) = scene();
+    let query = scene.begin(&mut browser, "/good");
+    let old = browser.clone();
+    // Somebody else signs in, in the same browser.
+    let out = browser.page("/oauth2/logout");
+    scene.load(&mut browser, &out).answer();
+    scene.provider.id_token = json!({"sub": "bob"});
+    scene.provider.access_token = json!({"sub": "bob"});
+    scene.log_in_with(&mut browser, "/oauth2/login?return_to=/api");
+    for (name, cookie) in old.jar {
+        browser.jar.entry(name).or_insert(cookie);
+    }
+    scene.provider.id_token = json!({});
+    scene.provider.access_token = json!({});
+    let answer = scene.come_back(&mut browser, &query).answer();
+    assert_eq!(answer.code(), "login_token_refused");
+    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
+}
+
+#[test]
+fn two_sessions_share_no_token_of_a_trip_and_a_login_begins_without_any() {
+    let (mut scene, mut browser) = scene();
+    trip(&mut scene, &mut browser, "/good");
+    scene.get(&mut browser, "/good").upstream();
+    let mut other = scene.log_in();
+    assert_eq!(scene.get(&mut other, "/good").answer().code(), "token_needed");
+    scene.log_in_with(&mut browser, "/oauth2/login?return_to=/api");
+    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
+}
+
+#[test]
+fn a_login_endpoint_that_ends_with_a_slash_has_its_trips_below_it_too() {
+    let mut changes = rules();
+    changes["endpoints"] = json!({"login": "/sign-in/"});
+    let mut scene = Scene::with(changes);
+    let mut browser = scene.log_in();
+    let login = scene.get(&mut browser, "/good").answer().json()["login"].clone();
+    let login = login.as_str().unwrap();
+    assert!(!login.contains("//"), "{login}");
+    let query = scene.begin(&mut browser, login);
+    scene.come_back(&mut browser, &query).answer();
+    scene.get(&mut browser, "/good").upstream();
+}

@@ -33,7 +33,7 @@ impl Worker {
     /// The rule whose trip begins at `path`: below the login endpoint, by the name of what the
     /// rule asks for.
     pub(in crate::gate) fn trip_of(&self, path: &[u8]) -> Option<usize> {
-        let below = path.strip_prefix(self.config.endpoints.login.as_bytes())?;
+        let below = path.strip_prefix(self.trips().as_bytes())?;
         let name = below.strip_prefix(b"/")?;
         self.config.rules.iter().position(|rule| {
             let trip = rule.needs.acquire.as_ref();
@@ -44,7 +44,12 @@ impl Worker {
 
     /// Where the trip for what a rule asks for begins.
     fn trip_path(&self, ask: &Ask) -> String {
-        format!("{}/{}", self.config.endpoints.login, ask.name())
+        format!("{}/{}", self.trips(), ask.name())
+    }
+
+    /// What the paths of trips begin with.
+    fn trips(&self) -> &str {
+        self.config.endpoints.login.trim_end_matches('/')
     }
 
     /// There is no token for `rule`: why, and where to go.
