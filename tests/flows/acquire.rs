@@ -305,3 +305,39 @@ fn what_does_not_fit_into_the_cookies_is_left_out_the_least_used_first() {
     assert!(!scene.get(&mut browser, "/good").upstream().token().is_empty());
     scene.get(&mut browser, "/api").upstream();
 }
+
+#[test]
+fn what_no_rule_asks_for_any_more_leaves_the_cookie_and_so_does_what_has_ended() {
+    let (mut scene, mut browser) = scene();
+    scene.get(&mut browser, "/good").upstream();
+    let mut fewer = rules();
+    fewer["rules"] = json!([rules()["rules"][2]]);
+    elsewhere(&mut scene, &fewer);
+    scene.get(&mut browser, "/wide").upstream();
+    elsewhere(&mut scene, &rules());
+    scene.get(&mut browser, "/good").upstream();
+    assert_eq!(scene.provider.exchanges.len(), 3);
+    let size = |browser: &Browser| browser.line().len();
+    let full = size(&browser);
+    scene.jump(340);
+    scene.get(&mut browser, "/api").upstream();
+    assert!(size(&browser) < full * 3 / 4, "{} of {full}", size(&browser));
+}
+
+#[test]
+fn a_token_that_comes_while_the_session_is_refreshed_waits_for_the_new_sessions_cookie() {
+    let (mut scene, mut browser) = scene();
+    scene.jump(280);
+    let page = scene.arrive(&browser.page("/"));
+    let fetch = scene.arrive(&browser.fetch("GET", "/good"));
+    // The exchange is answered first.
+    scene.host.pending.swap(0, 1);
+    scene.deliver();
+    assert!(scene.outcome(fetch).unwrap().upstream().set_cookies.is_empty());
+    scene.settle();
+    browser.take(scene.outcome(page).unwrap().set_cookies());
+    let exchanges = scene.provider.exchanges.len();
+    elsewhere(&mut scene, &rules());
+    scene.get(&mut browser, "/good").upstream();
+    assert!(scene.provider.exchanges.len() <= exchanges + 1);
+}

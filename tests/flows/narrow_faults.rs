@@ -158,3 +158,13 @@ fn a_token_that_lives_a_second_costs_a_call_a_second_and_no_more() {
     }
     assert_eq!((scene.token_calls() - calls, scene.provider.thefts), (5, 0));
 }
+
+#[test]
+fn for_a_session_that_is_not_good_itself_no_refresh_token_is_spent() {
+    let (mut scene, mut browser) = scene();
+    let mut other = rules();
+    other["access_token"] = json!({"audiences": ["elsewhere"]});
+    scene.reconfigure(other);
+    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "session_token_refused");
+    assert!(scene.provider.narrowings.is_empty());
+}

@@ -278,3 +278,17 @@ fn a_session_whose_token_is_over_a_moment_after_it_came_is_refreshed_once_and_no
     scene.get(&mut browser, "/api").upstream();
     assert_eq!((scene.token_calls(), scene.provider.thefts), (2, 0));
 }
+
+#[test]
+fn the_same_tokens_with_another_refresh_token_are_the_next_state_of_the_session() {
+    let mut scene = Scene::with(json!({"session": {"refresh_margin": "140s"}}));
+    let now = scene.host.now.seconds();
+    scene.provider.access_token = json!({"iat": now, "exp": now + 300, "jti": "same"});
+    scene.provider.refreshed_id_token = false;
+    let mut browser = scene.log_in();
+    scene.jump(170);
+    assert_eq!(load(&mut scene, &mut browser).set_cookies.len(), 1);
+    scene.pass(65);
+    load(&mut scene, &mut browser);
+    assert_eq!((scene.token_calls(), scene.provider.thefts), (3, 0));
+}

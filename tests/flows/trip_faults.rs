@@ -6,7 +6,7 @@ use serde_json::json;
 use super::browser::Browser;
 use super::host::Endpoint;
 use super::process::Process;
-use super::provider::Fault;
+use super::provider::{Fault, noise};
 use super::scene::{Scene, config};
 use super::steps::{CALLBACK, load};
 use super::trip::{elsewhere, rules, scene, trip};
@@ -327,4 +327,84 @@ fn a_login_endpoint_that_ends_with_a_slash_has_its_trips_below_it_too() {
     let query = scene.begin(&mut browser, login);
     scene.come_back(&mut browser, &query).answer();
     scene.get(&mut browser, "/good").upstream();
+}
+
+#[test]
+fn what_one_session_was_brought_is_not_put_into_the_next_of_the_same_browser() {
+    let (mut scene, mut browser) = scene();
+    let query = scene.begin(&mut browser, "/good");
+    let page = browser.page(&format!("{CALLBACK}?{query}"));
+    let left = scene.arrive(&page);
+    scene.leave(left);
+    scene.settle();
+    // Its code was sent, and somebody else signs in before the callback is opened again.
+    scene.provider.id_token = json!({"sub": "bob"});
+    scene.provider.access_token = json!({"sub": "bob"});
+    scene.log_in_with(&mut browser, "/oauth2/login?return_to=/api");
+    let answer = scene.come_back(&mut browser, &query).answer();
+    assert_eq!((answer.status, answer.location()), (302, "https://app.example/good"));
+    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
+    elsewhere(&mut scene);
+    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
+}
+
+#[test]
+fn the_id_token_of_a_trip_is_judged_like_that_of_a_login() {
+    let past = Scene::new().host.now.seconds() - 100;
+    for changes in [
+        json!({"nonce": "another"}),
+        json!({"at_hash": "another"}),
+        json!({"aud": "another"}),
+        json!({"azp": "another"}),
+        json!({"exp": past}),
+        json!({"iss": "https://evil.example"}),
+    ] {
+        let (mut scene, mut browser) = scene();
+        scene.provider.id_token = changes.clone();
+        let query = scene.begin(&mut browser, "/good");
+        let answer = scene.come_back(&mut browser, &query).answer();
+        assert_eq!(answer.code(), "login_token_refused", "{changes}");
+        assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
+    }
+}
+
+#[test]
+fn the_token_that_a_trip_brought_is_the_one_that_finds_room_in_the_cookie() {
+    let mut changes = rules();
+    changes["session"] = json!({"cookie": {"max_count": 1}});
+    let mut scene = Scene::with(changes.clone());
+    let mut browser = scene.log_in();
+    let noise = noise(4_400);
+    for (path, groups) in [("/good", &noise[..2_200]), ("/evil", &noise[2_200..])] {
+        scene.provider.narrowed = json!({"groups": groups});
+        trip(&mut scene, &mut browser, path);
+        scene.get(&mut browser, path).upstream();
+    }
+    scene.worker = Worker::new(config(&changes));
+    scene.warm_up();
+    scene.get(&mut browser, "/evil").upstream();
+    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
+}
+
+#[test]
+fn the_same_token_with_another_refresh_token_is_the_newer_one_on_every_worker() {
+    let mut process = Process::with(&[rules(), rules()]);
+    let scene = process.at(0);
+    let now = scene.host.now.seconds();
+    scene.provider.lifetime = 9_000;
+    let mut browser = scene.log_in();
+    scene.provider.narrowed = json!({"iat": now, "exp": now + 400, "jti": "same"});
+    trip(scene, &mut browser, "/good");
+    process.jump(345);
+    let mut last = browser.clone();
+    for worker in [0, 1, 1] {
+        let stream = process.at(worker).arrive(&browser.fetch("GET", "/good"));
+        process.settle();
+        last.take(&process.upstream(worker, stream).set_cookies);
+    }
+    process.pass(65);
+    let stream = process.at(1).arrive(&last.fetch("GET", "/good"));
+    process.settle();
+    process.upstream(1, stream);
+    assert_eq!(process.thefts(), 0);
 }

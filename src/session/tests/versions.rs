@@ -106,6 +106,17 @@ fn tokens_of_rules_come_back_as_many_as_are_asked_for_and_the_session_with_them(
 }
 
 #[test]
+fn a_session_keeps_so_many_tokens_for_rules_and_the_latest_first() {
+    let mut session = with_kept();
+    let template = session.kept[0].clone();
+    for number in 0..40 {
+        session.keep(Kept { ask: Ask::of_bytes([number; 16]), ..template.clone() });
+    }
+    let first: Vec<_> = session.kept.iter().map(|kept| kept.ask.bytes()[0]).collect();
+    assert_eq!(first, (24..40).rev().collect::<Vec<_>>());
+}
+
+#[test]
 fn sessions_of_the_first_version_still_open_and_the_new_are_smaller() {
     let session = session(400);
     let first = version_1(&session);
