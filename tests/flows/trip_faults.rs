@@ -1,7 +1,7 @@
 //! Trips and renewals where a provider is odd, answers are lost and workers are in each other's way.
 
 use oidc_gate::gate::Worker;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::browser::Browser;
 use super::host::Endpoint;
@@ -24,12 +24,19 @@ fn good_for(scene: &mut Scene, browser: &mut Browser, moments: &[i64]) {
     }
 }
 
+/// Tokens are had anew for so long that outcomes are forgotten meanwhile.
+fn early() -> Value {
+    let mut rules = rules();
+    rules["session"] = json!({"refresh_margin": "140s"});
+    rules
+}
+
 #[test]
 fn a_renewed_token_is_taken_whatever_its_times_are_and_no_refresh_token_is_spent_twice() {
     let now = |scene: &Scene| scene.host.now.seconds();
     // No `iat`; the same one each time; the very token till it ends.
     for which in 0..3 {
-        let (mut scene, _) = scene();
+        let mut scene = Scene::with(early());
         scene.provider.lifetime = 9_000;
         let mut browser = scene.log_in();
         scene.provider.lifetime = 300;
@@ -51,9 +58,7 @@ fn a_renewed_token_is_taken_whatever_its_times_are_and_no_refresh_token_is_spent
 
 #[test]
 fn a_refresh_token_whose_answer_was_refused_is_not_used_again() {
-    let mut changes = rules();
-    changes["session"] = json!({"refresh_margin": "140s"});
-    let mut scene = Scene::with(changes);
+    let mut scene = Scene::with(early());
     let mut browser = scene.log_in();
     trip(&mut scene, &mut browser, "/good");
     scene.provider.narrowed = json!({"aud": "another"});
@@ -388,14 +393,14 @@ fn the_token_that_a_trip_brought_is_the_one_that_finds_room_in_the_cookie() {
 
 #[test]
 fn the_same_token_with_another_refresh_token_is_the_newer_one_on_every_worker() {
-    let mut process = Process::with(&[rules(), rules()]);
+    let mut process = Process::with(&[early(), early()]);
     let scene = process.at(0);
     let now = scene.host.now.seconds();
     scene.provider.lifetime = 9_000;
     let mut browser = scene.log_in();
     scene.provider.narrowed = json!({"iat": now, "exp": now + 400, "jti": "same"});
     trip(scene, &mut browser, "/good");
-    process.jump(345);
+    process.jump(300);
     let old = browser.clone();
     // Both with the old cookie; the first answer never gets to the browser.
     for worker in [0, 1] {
