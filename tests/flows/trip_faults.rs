@@ -391,8 +391,9 @@ fn the_token_that_a_trip_brought_is_the_one_that_finds_room_in_the_cookie() {
     assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
 }
 
-#[test]
-fn the_same_token_with_another_refresh_token_is_the_newer_one_on_every_worker() {
+/// Two workers that have the token of a trip, and a provider that gives the same one till it ends,
+/// with another refresh token each time; it is time to renew it.
+fn same_token_on_two_workers() -> (Process, Browser) {
     let mut process = Process::with(&[early(), early()]);
     let scene = process.at(0);
     let now = scene.host.now.seconds();
@@ -400,18 +401,31 @@ fn the_same_token_with_another_refresh_token_is_the_newer_one_on_every_worker() 
     let mut browser = scene.log_in();
     scene.provider.narrowed = json!({"iat": now, "exp": now + 400, "jti": "same"});
     trip(scene, &mut browser, "/good");
+    served_by(&mut process, 0, &mut browser);
+    served_by(&mut process, 1, &mut browser);
     process.jump(300);
-    let old = browser.clone();
-    // Both with the old cookie; the first answer never gets to the browser.
-    for worker in [0, 1] {
-        let stream = process.at(worker).arrive(&old.fetch("GET", "/good"));
-        process.settle();
-        browser = old.clone();
-        browser.take(&process.upstream(worker, stream).set_cookies);
-    }
-    process.pass(65);
-    let stream = process.at(1).arrive(&browser.fetch("GET", "/good"));
+    (process, browser)
+}
+
+fn served_by(process: &mut Process, worker: usize, browser: &mut Browser) {
+    let stream = process.at(worker).arrive(&browser.fetch("GET", "/good"));
     process.settle();
-    process.upstream(1, stream);
+    browser.take(&process.upstream(worker, stream).set_cookies);
+}
+
+#[test]
+fn the_same_token_with_another_refresh_token_is_the_newer_one_on_every_worker() {
+    // Both with the old cookie; the first answer never gets to the browser.
+    let (mut process, mut browser) = same_token_on_two_workers();
+    served_by(&mut process, 0, &mut browser.clone());
+    served_by(&mut process, 1, &mut browser);
+    process.pass(65);
+    served_by(&mut process, 1, &mut browser);
+    assert_eq!(process.thefts(), 0);
+    // The second hears of it by the cookie, and much later.
+    let (mut process, mut browser) = same_token_on_two_workers();
+    served_by(&mut process, 0, &mut browser);
+    process.pass(65);
+    served_by(&mut process, 1, &mut browser);
     assert_eq!(process.thefts(), 0);
 }
