@@ -44,6 +44,7 @@ mod slow;
 mod steps;
 mod trip;
 mod trip_faults;
+mod trip_workers;
 mod wait;
 mod workers;
 
