@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::builder::{Builder, Filter, LISTENERS, Route, SENT_ON, SOCKET_KEY};
+use super::builder::{Builder, CAME_IN, Filter, LISTENERS, Route, SENT_ON, SOCKET_KEY};
 use super::{filter, mortal, root};
 use crate::http::Protocol;
 
@@ -118,19 +118,21 @@ impl Builder {
 
     /// What Envoy writes when the last filter has let a request through.
     fn written_headers(&self) -> Value {
-        let stamp = self.stamps.then(|| {
+        let stamp = |name: &str, time: &str| {
             json!({
-                "header": { "key": SENT_ON, "value": "%EMIT_TIME(%s.%3f)%" },
+                "header": { "key": name, "value": format!("%{time}(%s.%3f)%") },
                 "append_action": "OVERWRITE_IF_EXISTS_OR_ADD",
             })
-        });
+        };
+        let stamps = [stamp(CAME_IN, "START_TIME"), stamp(SENT_ON, "EMIT_TIME")];
+        let stamps = stamps.into_iter().filter(|_| self.stamps);
         let socket_key = self.socket_keys.then(|| {
             json!({
                 "header": { "key": "sec-websocket-key", "value": SOCKET_KEY },
                 "append_action": "ADD_IF_ABSENT",
             })
         });
-        stamp.into_iter().chain(socket_key).collect()
+        stamps.chain(socket_key).collect()
     }
 
     fn wasm(&self, filter: &Filter) -> Value {

@@ -13,6 +13,8 @@ use crate::process;
 
 /// The header in which [`Builder::stamps`] has the seconds since 1970, with three decimals.
 pub const SENT_ON: &str = "x-sent-on";
+/// The same for when it came to Envoy.
+pub const CAME_IN: &str = "x-came-in";
 
 /// The listeners of an Envoy that is [`Builder::reloadable`].
 pub(super) const LISTENERS: &str = "listeners.json";
@@ -218,7 +220,8 @@ impl Builder {
         self
     }
 
-    /// Every request says in [`SENT_ON`] when it was sent on: what an upstream on a busy machine notices is later.
+    /// Every request says in [`CAME_IN`] when it came to Envoy, and in [`SENT_ON`] when it was sent on: what an upstream on
+    /// a busy machine notices is later.
     #[must_use]
     pub fn stamps(mut self) -> Self {
         self.stamps = true;

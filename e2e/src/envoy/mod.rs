@@ -15,7 +15,7 @@ use std::{env, fs, thread};
 use crate::http::{self, Answer, Connection, Protocol, Request};
 use crate::wait;
 
-pub use builder::{Builder, Filter, SENT_ON, SOCKET_KEY};
+pub use builder::{Builder, CAME_IN, Filter, SENT_ON, SOCKET_KEY};
 pub use log::Log;
 
 const UNKNOWN: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), 0);
