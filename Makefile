@@ -10,7 +10,7 @@ DENY := .tools/cargo-deny/bin/cargo-deny
 # Cargo.lock is part of the source: a build that would change it fails.
 CARGO := cargo --locked
 
-.PHONY: help toolchain envoy wasm run test keycloak browser bench docs lint deny check clean
+.PHONY: help toolchain envoy wasm cli run test keycloak browser bench docs lint deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -25,12 +25,16 @@ wasm: toolchain ## build the filter: target/wasm32-wasip1/release/oidc_gate.wasm
 	@$(CARGO) rustc --release --target wasm32-wasip1 --package oidc-gate --lib --crate-type cdylib
 	@echo "$(WASM): $$(($$(wc -c < $(WASM)) / 1024)) KiB"
 
+cli: toolchain ## build the command line: target/release/oidc-gate
+	@$(CARGO) build --release --package oidc-gate-cli
+	@echo "target/release/oidc-gate: see docs/cli.md; cargo install --path cli puts it among your programs"
+
 run: wasm envoy ## try it: provider, demo and gate on http://127.0.0.1:10000, until Ctrl-C
 	@$(CARGO) build --package oidc-gate-dev
 	@ENVOY=$$(scripts/install_envoy) exec target/debug/oidc-gate-dev run
 
 test: wasm envoy ## every test that needs only Rust, Python and Envoy
-	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --no-fail-fast --package oidc-gate --package oidc-gate-dev --package oidc-gate-strict-host --package oidc-gate-e2e
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --no-fail-fast --package oidc-gate --package oidc-gate-cli --package oidc-gate-dev --package oidc-gate-strict-host --package oidc-gate-e2e
 
 keycloak: wasm envoy ## the same flows with a real Keycloak (needs Java 17 or newer and Maven)
 	@home=$$(scripts/install_keycloak); ENVOY=$$(scripts/install_envoy) KEYCLOAK=$$home \

@@ -40,6 +40,7 @@ pub use metadata::MetadataOverrides;
 pub use needs::{Needs, RequiredClaim, WHOLE};
 pub use problem::{Problem, Problems};
 pub use provider::{InvalidIssuer, Issuer, Provider};
+pub use reader::joined as member_path;
 pub use rules::{Access, PathMatch, Rule, Unauthenticated};
 pub use session::{Cookie, Session};
 pub use tokens::{AccessTokenRules, IdTokenRules};
@@ -100,8 +101,8 @@ pub struct Config {
 pub struct Loaded {
     /// The configuration.
     pub config: Config,
-    /// One sentence each, with the path: right, but probably not meant.
-    pub warnings: Vec<String>,
+    /// Right, but probably not meant; none has a hint.
+    pub warnings: Vec<Problem>,
 }
 
 const CLOCK_SKEW: Duration = Duration::from_secs(30);
@@ -114,7 +115,8 @@ impl Config {
     /// # Errors
     /// [`Problems`]: every mistake at once, each with its path and what to write instead.
     pub fn read(json: &[u8], env: &dyn Fn(&str) -> Option<String>) -> Result<Loaded, Problems> {
-        let json = source::parse(json).map_err(|problem| Problems(vec![problem]))?;
+        let json = source::parse(json)
+            .map_err(|problem| Problems { problems: vec![problem], warnings: Vec::new() })?;
         let mut report = Report::new(env);
         let config = Self::of(&json, &mut report);
         let (config, warnings) = report.outcome(config)?;

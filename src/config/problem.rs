@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// One mistake. Never quotes a secret.
+/// One mistake, or what is right and probably not meant. Never quotes a secret.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
     /// Where, as in `rules[2].match.path_prefix`; empty for the whole configuration.
@@ -26,20 +26,29 @@ impl fmt::Display for Problem {
     }
 }
 
-/// Every mistake of a configuration, at least one; printed one a line.
+/// Every mistake of a configuration, at least one; printed one a line, without the warnings.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problems(pub(super) Vec<Problem>);
+pub struct Problems {
+    pub(super) problems: Vec<Problem>,
+    pub(super) warnings: Vec<Problem>,
+}
 
 impl Problems {
     /// The mistakes, in the order of reading.
     pub fn iter(&self) -> impl Iterator<Item = &Problem> {
-        self.0.iter()
+        self.problems.iter()
+    }
+
+    /// What is right and probably not meant, beside the mistakes.
+    #[must_use]
+    pub fn warnings(&self) -> &[Problem] {
+        &self.warnings
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (index, problem) in self.0.iter().enumerate() {
+        for (index, problem) in self.problems.iter().enumerate() {
             if index > 0 {
                 out.write_str("\n")?;
             }

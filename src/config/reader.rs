@@ -20,7 +20,7 @@ const MOST_PROBLEMS: usize = 100;
 pub(super) struct Report<'e> {
     problems: Vec<Problem>,
     untold: usize,
-    pub(super) warnings: Vec<String>,
+    pub(super) warnings: Vec<Problem>,
     pub(super) env: &'e dyn Fn(&str) -> Option<String>,
 }
 
@@ -41,12 +41,13 @@ impl<'e> Report<'e> {
     /// Notes what is right, but probably not meant.
     pub(super) fn warn(&mut self, path: &str, what: &str) {
         if self.warnings.len() < MOST_PROBLEMS {
-            self.warnings.push(format!("{path}: {what}"));
+            let (path, what) = (path.to_owned(), what.to_owned());
+            self.warnings.push(Problem { path, what, hint: None });
         }
     }
 
     /// `value`, where there is one and nothing was noted; otherwise all that was.
-    pub(super) fn outcome<T>(mut self, value: Option<T>) -> Result<(T, Vec<String>), Problems> {
+    pub(super) fn outcome<T>(mut self, value: Option<T>) -> Result<(T, Vec<Problem>), Problems> {
         match value {
             Some(value) if self.problems.is_empty() => return Ok((value, self.warnings)),
             // Cannot happen: whoever hands back nothing has noted why. Even so it is refused.
@@ -59,7 +60,7 @@ impl<'e> Report<'e> {
             let what = format!("and {} more problems", self.untold);
             self.problems.push(Problem { path: String::new(), what, hint: None });
         }
-        Err(Problems(self.problems))
+        Err(Problems { problems: self.problems, warnings: self.warnings })
     }
 }
 
@@ -343,8 +344,9 @@ fn not_yet(path: &str, to: &mut Report<'_>) {
     to.problem(path, "not supported yet", Some("leave it out".to_owned()));
 }
 
-/// `name` below `path`, as people write it.
-pub(super) fn joined(path: &str, name: &str) -> String {
+/// `name` below `path`, as the paths of [`Problem`] have it.
+#[must_use]
+pub fn joined(path: &str, name: &str) -> String {
     let plain = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-".contains(&byte));
     match (plain && !name.is_empty() && name.len() <= 64, path.is_empty()) {
         (true, true) => name.to_owned(),

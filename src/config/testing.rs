@@ -40,7 +40,8 @@ pub(super) fn config(change: Value) -> Config {
 
 /// The warnings of a configuration that must be right, one a line.
 pub(super) fn warnings(change: Value) -> String {
-    read(change).unwrap().warnings.join("\n")
+    let warnings = read(change).unwrap().warnings;
+    warnings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
 /// The problems of a configuration that must be refused, one a line.

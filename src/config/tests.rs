@@ -266,3 +266,13 @@ fn no_secret_is_ever_quoted() {
     let loaded = read(json!({})).unwrap();
     assert!(!format!("{loaded:?}").contains("hunter2"));
 }
+
+#[test]
+fn warnings_stand_beside_mistakes_each_with_its_path() {
+    let whole = json!({"login": false, "session": {}, "access_token": {"audiences": ["a", "a"]}});
+    let refused = Config::read(whole.to_string().as_bytes(), &env).unwrap_err();
+    let warnings: Vec<_> = refused.warnings().iter().map(|it| it.path.as_str()).collect();
+    assert_eq!(warnings, ["access_token.audiences[1]", "session"]);
+    assert!(refused.iter().any(|problem| problem.path == "provider.issuer"));
+    assert!(!refused.to_string().contains("stands twice"), "problems alone are printed");
+}

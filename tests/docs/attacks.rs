@@ -41,7 +41,7 @@ fn is_test(name: &str) -> bool {
 /// The names of all test functions of the tree; in folders of tests, of what they call too.
 fn functions() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
-    for folder in ["src", "tests", "dev", "e2e", "strict-host"] {
+    for folder in ["src", "tests", "cli", "dev", "e2e", "strict-host"] {
         collect(&root().join(folder), &mut names);
     }
     assert!(names.len() > 300, "only {} tests found", names.len());
