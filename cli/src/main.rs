@@ -4,6 +4,7 @@
 //! Results go to stdout, what went wrong with the command itself to stderr.
 
 mod check;
+mod explain;
 mod find;
 mod input;
 mod keygen;
@@ -31,6 +32,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(check::Arguments),
+    Explain(explain::Arguments),
     Keygen(keygen::Arguments),
 }
 
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
     }
     let outcome = match Arguments::parse().command {
         Command::Check(arguments) => check::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
     };
     outcome.into()

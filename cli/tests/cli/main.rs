@@ -6,12 +6,14 @@
     clippy::expect_used,
     clippy::panic,
     clippy::indexing_slicing,
+    clippy::string_slice,
     clippy::arithmetic_side_effects,
     reason = "a test may stop where it cannot go on"
 )]
 
 mod check;
 mod docs;
+mod explain;
 mod keygen;
 
 use std::io::Write;
