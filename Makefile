@@ -48,8 +48,9 @@ bench: wasm envoy ## what the gate costs a request, against Envoy alone and a sm
 	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) run --profile optimized --package oidc-gate-e2e --features bench --bin bench
 
-docs: toolchain ## write the tables of docs/configuration.md and docs/metrics.md anew, from the code
+docs: toolchain ## write docs/oidc-gate.schema.json and the tables of the documentation anew, from the code
 	@UPDATE=1 $(CARGO) test --quiet --package oidc-gate --test docs made_from_the
+	@$(CARGO) run --quiet --package oidc-gate-cli -- schema > target/schema.json && cp target/schema.json docs/oidc-gate.schema.json
 
 lint: toolchain ## format and clippy, natively and for wasm
 	@cargo fmt --all --check

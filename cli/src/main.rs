@@ -10,6 +10,7 @@ mod input;
 mod keygen;
 mod locate;
 mod output;
+mod schema;
 mod yaml;
 
 use std::process::ExitCode;
@@ -34,6 +35,7 @@ enum Command {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Keygen(keygen::Arguments),
+    Schema(schema::Arguments),
 }
 
 /// What a command comes to, the worst last.
@@ -69,6 +71,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Schema(schema::Arguments {}) => schema::run(),
     };
     outcome.into()
 }
