@@ -9,6 +9,7 @@ mod find;
 mod input;
 mod keygen;
 mod locate;
+mod migrate;
 mod output;
 mod schema;
 mod yaml;
@@ -36,6 +37,7 @@ enum Command {
     Explain(explain::Arguments),
     Keygen(keygen::Arguments),
     Schema(schema::Arguments),
+    Migrate(migrate::Arguments),
 }
 
 /// What a command comes to, the worst last.
@@ -71,6 +73,7 @@ fn main() -> ExitCode {
         Command::Check(arguments) => check::run(&arguments),
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Keygen(arguments) => keygen::run(&arguments),
+        Command::Migrate(arguments) => migrate::run(&arguments),
         Command::Schema(schema::Arguments {}) => schema::run(),
     };
     outcome.into()

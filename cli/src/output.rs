@@ -26,6 +26,7 @@ pub(crate) enum Format {
 pub(crate) enum Severity {
     Error,
     Warning,
+    Note,
 }
 
 /// Something about a line of a file.
@@ -47,6 +48,7 @@ impl Finding {
                 let severity = match self.severity {
                     Severity::Error => "error",
                     Severity::Warning => "warning",
+                    Severity::Note => "note",
                 };
                 let line = json!({
                     "file": self.file, "line": self.line, "severity": severity, "path": self.path,
@@ -62,6 +64,7 @@ impl Finding {
         let (style, word) = match self.severity {
             Severity::Error => (RED, "error"),
             Severity::Warning => (YELLOW, "warning"),
+            Severity::Note => (BLUE, "note"),
         };
         let colon = if self.path.is_empty() { "" } else { ": " };
         let (path, what) = (&self.path, &self.what);

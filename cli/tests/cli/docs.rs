@@ -65,7 +65,7 @@ fn every_command_of_the_page_says_what_stands_there() {
         let said = ran.stdout + &ran.stderr;
         assert!(is(says, &said), "docs/cli.md:{line}: it says\n{said}");
     }
-    for command in ["check", "explain", "keygen", "schema"] {
+    for command in ["check", "explain", "keygen", "schema", "migrate"] {
         let shown = |example: &Example| example.arguments.split(' ').next() == Some(command);
         assert!(examples.iter().any(shown), "no example of {command}");
         assert!(page.contains(&format!("\n## `{command}`")), "no section for {command}");

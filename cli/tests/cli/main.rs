@@ -15,6 +15,7 @@ mod check;
 mod docs;
 mod explain;
 mod keygen;
+mod migrate;
 mod schema;
 
 use std::io::Write;
