@@ -1,5 +1,6 @@
 //! The authorization endpoint (RFC 6749 section 4.1.1, OIDC Core 3.1.2, RFC 7636, RFC 9207) and the login form behind it.
 
+use super::exchange::is_absolute;
 use super::faults::IssParameter;
 use super::login_page;
 use super::options::User;
@@ -19,6 +20,11 @@ struct Authorization {
 }
 
 impl Authorization {
+    /// RFC 8707 section 2: where the access token will be used.
+    fn resources(&self) -> impl Iterator<Item = &str> {
+        self.fields.iter().filter(|(name, _)| name == "resource").map(|(_, value)| value.as_str())
+    }
+
     fn field(&self, name: &str) -> Option<&str> {
         self.fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     }
@@ -88,7 +94,8 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
         form_urlencoded::parse(query.as_bytes()).into_owned().collect();
     let mut request = Authorization { redirect_uri: String::new(), state: None, fields };
     let client = request.field("client_id").unwrap_or_default();
-    if client != state.options.client_id {
+    let registered = state.realm().registered(client).map(<[String]>::to_vec);
+    if client != state.options.client_id && registered.is_none() {
         let known = &state.options.client_id;
         return Err(login_page::problem(&format!(
             "The client {client:?} is not known here, only {known:?}."
@@ -101,6 +108,9 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
             request.redirect_uri
         )));
     }
+    if registered.is_some_and(|uris| !uris.contains(&request.redirect_uri)) {
+        return Err(login_page::problem("The redirect_uri is not one that the client registered."));
+    }
     request.state = request.field("state").map(str::to_owned);
 
     let refused = |error: &str| Err(answer_with_error(state, &request, error));
@@ -109,7 +119,11 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
     if let Some(error) = demanded {
         return refused(&error);
     }
-    let names = request.fields.iter().map(|(name, _)| name.as_str());
+    if !request.resources().all(is_absolute) {
+        return refused("invalid_target");
+    }
+    // RFC 8707 section 2: `resource` may stand several times.
+    let names = request.fields.iter().map(|(name, _)| name.as_str()).filter(|&n| n != "resource");
     let repeated =
         names.clone().any(|name| names.clone().filter(|other| *other == name).count() > 1);
     let challenge = request.field("code_challenge").unwrap_or_default();
@@ -149,7 +163,12 @@ fn answer_with_code(state: &State, request: &Authorization, session: &str) -> Re
     granted
         .extend(["profile", "email"].iter().filter(|name| !scope.split(' ').any(|s| s == **name)));
     let nonce = request.field("nonce").map(str::to_owned);
-    let grant = Grant { scope: granted.join(" "), nonce };
+    let grant = Grant {
+        client: request.field("client_id").unwrap_or_default().to_owned(),
+        scope: granted.join(" "),
+        nonce,
+        resource: request.resources().map(str::to_owned).collect(),
+    };
     let challenge = request.field("code_challenge").unwrap_or_default();
     let code = state.realm().issue_code(session, grant, &request.redirect_uri, challenge, now());
     redirect(state, request, &[("session_state", session), ("code", &code)])

@@ -6,13 +6,14 @@ use base64::engine::general_purpose::STANDARD;
 use super::options::ProviderOptions;
 use super::record::TokenRequest;
 
-/// Whether the request comes from the client.
+/// The client that the request comes from: the one of the options, or one that has `registered` itself.
 ///
 /// Errors: status, `error` and `error_description`, as Keycloak answers.
 pub(super) fn check(
     options: &ProviderOptions,
     request: &TokenRequest,
-) -> Result<(), (u16, &'static str, &'static str)> {
+    registered: impl Fn(&str) -> bool,
+) -> Result<String, (u16, &'static str, &'static str)> {
     const WRONG: (u16, &str, &str) =
         (401, "unauthorized_client", "Invalid client or Invalid client credentials");
     let posted = request.field("client_secret");
@@ -24,17 +25,17 @@ pub(super) fn check(
         (None, Some(secret)) => {
             (request.field("client_id").unwrap_or_default().to_owned(), secret.to_owned())
         }
-        (None, None) if options.public_client => {
-            let known = request.field("client_id") == Some(&options.client_id);
-            return if known { Ok(()) } else { Err(WRONG) };
+        (None, None) => {
+            let id = request.field("client_id").unwrap_or_default();
+            let known = (options.public_client && id == options.client_id) || registered(id);
+            return if known { Ok(id.to_owned()) } else { Err(WRONG) };
         }
-        (None, None) => return Err(WRONG),
     };
     // A public client that sends a secret is set up wrongly: say so, although Keycloak does not mind.
     if options.public_client || id != options.client_id || secret != options.client_secret {
         return Err(WRONG);
     }
-    Ok(())
+    Ok(id)
 }
 
 /// Id and secret of `Basic`: base64 of the two, each form-encoded, with a colon between.
@@ -61,6 +62,10 @@ fn decoded(component: &str) -> Option<String> {
 mod tests {
     use super::*;
 
+    fn none(_: &str) -> bool {
+        false
+    }
+
     fn with(authorization: &str) -> TokenRequest {
         let authorization = Some(format!("Basic {}", STANDARD.encode(authorization)));
         TokenRequest { form: Vec::new(), authorization, content_type: None }
@@ -70,8 +75,8 @@ mod tests {
     fn a_secret_is_form_encoded_before_base64() {
         let options =
             ProviderOptions { client_secret: "50% & a+b:ä".into(), ..ProviderOptions::default() };
-        assert!(check(&options, &with("APP-frontend:50%25+%26+a%2Bb%3A%C3%A4")).is_ok());
-        assert!(check(&options, &with("APP-frontend:50% & a+b:ä")).is_err());
+        assert!(check(&options, &with("APP-frontend:50%25+%26+a%2Bb%3A%C3%A4"), none).is_ok());
+        assert!(check(&options, &with("APP-frontend:50% & a+b:ä"), none).is_err());
     }
 
     #[test]
@@ -79,7 +84,9 @@ mod tests {
         let options = ProviderOptions { public_client: true, ..ProviderOptions::default() };
         let form = vec![("client_id".to_owned(), "APP-frontend".to_owned())];
         let request = TokenRequest { form, authorization: None, content_type: None };
-        assert!(check(&options, &request).is_ok());
-        assert!(check(&ProviderOptions::default(), &request).is_err());
+        assert!(check(&options, &request, none).is_ok());
+        assert!(check(&ProviderOptions::default(), &request, none).is_err());
+        let registered = |id: &str| id == "APP-frontend";
+        assert!(check(&ProviderOptions::default(), &request, registered).is_ok());
     }
 }

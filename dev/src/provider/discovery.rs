@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::exchange;
-use super::serve::{AUTHORIZE, INTROSPECT, JWKS, LOGOUT, State, TOKEN, USERINFO};
+use super::serve::{AUTHORIZE, INTROSPECT, JWKS, LOGOUT, REGISTER, State, TOKEN, USERINFO};
 use super::tokens::merge;
 use crate::server::Reply;
 
@@ -18,6 +18,7 @@ pub(super) fn metadata(state: &State) -> Reply {
         "userinfo_endpoint": at(USERINFO),
         "jwks_uri": at(JWKS),
         "end_session_endpoint": at(LOGOUT),
+        "registration_endpoint": at(REGISTER),
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token", exchange::GRANT_TYPE],

@@ -64,7 +64,7 @@ fn malformed(request: &TokenRequest) -> Option<&'static str> {
 }
 
 /// An absolute URI without a fragment, as `resource` has to be.
-fn is_absolute(uri: &str) -> bool {
+pub(super) fn is_absolute(uri: &str) -> bool {
     uri.split_once(':').is_some_and(|(scheme, rest)| {
         scheme.starts_with(|first: char| first.is_ascii_alphabetic())
             && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))

@@ -15,6 +15,7 @@ mod login_page;
 mod options;
 mod realm;
 mod record;
+mod registration;
 mod serve;
 mod token;
 mod tokens;
@@ -102,7 +103,12 @@ impl DevProvider {
     /// ```
     pub fn mint(&self, kind: Minted, overrides: Value) -> String {
         let user = User::named("alice").expect("alice is in the realm");
-        let grant = Grant { scope: "openid profile email".into(), nonce: None };
+        let grant = Grant {
+            client: self.state.options.client_id.clone(),
+            scope: "openid profile email".into(),
+            nonce: None,
+            resource: Vec::new(),
+        };
         let auth_time = crate::words::now();
         let subject =
             Subject { user, session: uuid(), auth_time, grant, refresh: (uuid(), uuid()) };

@@ -14,8 +14,12 @@ const CODE_LIFESPAN: u64 = 60;
 /// What an authorization request fixes for the tokens that come of it.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
+    /// `client_id`.
+    pub(crate) client: String,
     pub(crate) scope: String,
     pub(crate) nonce: Option<String>,
+    /// Where the access token will be used (RFC 8707): its only audiences, where it is said.
+    pub(crate) resource: Vec<String>,
 }
 
 /// A code that was handed out.
@@ -54,9 +58,21 @@ struct Session {
 pub(crate) struct Realm {
     sessions: HashMap<String, Session>,
     codes: HashMap<String, Code>,
+    /// Clients that have registered themselves, by `client_id`, and their redirect URIs.
+    clients: HashMap<String, Vec<String>>,
 }
 
 impl Realm {
+    /// Lets a client without a secret in.
+    pub(crate) fn register(&mut self, client: &str, redirect_uris: Vec<String>) {
+        self.clients.insert(client.to_owned(), redirect_uris);
+    }
+
+    /// The redirect URIs of a client that has registered itself.
+    pub(crate) fn registered(&self, client: &str) -> Option<&[String]> {
+        self.clients.get(client).map(Vec::as_slice)
+    }
+
     /// Starts a session; the answer is the value of its cookie.
     pub(crate) fn log_in(&mut self, user: &'static User, now: u64) -> String {
         let cookie = base64url(random::<32>());
@@ -127,6 +143,7 @@ impl Realm {
     pub(crate) fn redeem(
         &mut self,
         code: &str,
+        client: &str,
         redirect_uri: &str,
         challenge: &str,
         now: u64,
@@ -142,6 +159,9 @@ impl Realm {
         code.used = true;
         if now.saturating_sub(code.issued) > CODE_LIFESPAN {
             return Err("Code is expired");
+        }
+        if code.grant.client != client {
+            return Err("Code was issued to another client");
         }
         if code.redirect_uri != redirect_uri {
             return Err("Incorrect redirect_uri");

@@ -11,7 +11,7 @@ use super::options::ProviderOptions;
 use super::realm::Realm;
 use super::record::{Calls, TokenRequest};
 use super::tokens::Mint;
-use super::{authorize, discovery, end_session, introspection, token, userinfo};
+use super::{authorize, discovery, end_session, introspection, registration, token, userinfo};
 use crate::server::{Handler, Reply, Request};
 use crate::words;
 
@@ -38,7 +38,11 @@ pub(super) const LOGOUT: &str = "/protocol/openid-connect/logout";
 pub(super) const INTROSPECT: &str = "/protocol/openid-connect/token/introspect";
 pub(super) const USERINFO: &str = "/protocol/openid-connect/userinfo";
 pub(super) const LOGIN: &str = "/login-actions/authenticate";
+pub(super) const REGISTER: &str = "/clients-registrations/openid-connect";
 const DISCOVERY: &str = "/.well-known/openid-configuration";
+/// The same document for clients that know nothing of OpenID: the well-known string stands before the issuer's path
+/// (RFC 8414 section 3).
+const OAUTH_DISCOVERY: &str = "/.well-known/oauth-authorization-server";
 
 impl State {
     pub(super) fn new(options: ProviderOptions, port: u16) -> Self {
@@ -105,9 +109,12 @@ impl State {
 
 impl Handler for State {
     async fn handle(self: Arc<Self>, request: Request) -> Reply {
-        let Some(path) = request.path().strip_prefix(REALM) else {
-            return not_found();
+        let path = match request.path().strip_prefix(OAUTH_DISCOVERY) {
+            Some(REALM) => Some(DISCOVERY),
+            Some(_) => None,
+            None => request.path().strip_prefix(REALM),
         };
+        let Some(path) = path else { return not_found() };
         let endpoint = match path {
             DISCOVERY => Endpoint::Discovery,
             JWKS => Endpoint::Jwks,
@@ -117,6 +124,7 @@ impl Handler for State {
             USERINFO => Endpoint::Userinfo,
             INTROSPECT => Endpoint::Introspection,
             LOGIN => return authorize::login(&self, &request),
+            REGISTER => return registration::request(&self, &request),
             _ => return not_found(),
         };
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).count(endpoint);

@@ -50,17 +50,21 @@ fn grant(state: &State, request: &Request) -> Result<Value, Refused> {
     if !request.content_type.as_deref().is_some_and(|found| found.starts_with(form)) {
         return Err((415, "invalid_request", "expected application/x-www-form-urlencoded"));
     }
-    client_auth::check(&state.options, &request)?;
+    let registered = |id: &str| state.realm().registered(id).is_some();
+    let client = client_auth::check(&state.options, &request, registered)?;
     match request.field("grant_type") {
-        Some("authorization_code") => code(state, &request),
-        Some("refresh_token") => refresh(state, &request),
+        Some("authorization_code") => code(state, &request, &client),
+        Some("refresh_token") => refresh(state, &request, &client),
+        Some(exchange::GRANT_TYPE) if client != state.options.client_id => {
+            Err((403, "unauthorized_client", "Public client is not allowed to exchange token"))
+        }
         Some(exchange::GRANT_TYPE) => exchange::grant(state, &request),
         Some(_) => Err((400, "unsupported_grant_type", "Unsupported grant_type")),
         None => Err((400, "invalid_request", "Missing form parameter: grant_type")),
     }
 }
 
-fn code(state: &State, request: &TokenRequest) -> Result<Value, Refused> {
+fn code(state: &State, request: &TokenRequest, client: &str) -> Result<Value, Refused> {
     let field = |name| request.field(name).unwrap_or_default();
     // RFC 7636 section 4.6: BASE64URL(SHA256(code_verifier)), 43 to 128 characters.
     let verifier = field("code_verifier");
@@ -72,15 +76,17 @@ fn code(state: &State, request: &TokenRequest) -> Result<Value, Refused> {
         ));
     }
     let challenge = base64url(Sha256::digest(verifier));
-    let redeemed = state.realm().redeem(field("code"), field("redirect_uri"), &challenge, now());
-    let subject = redeemed.map_err(|why| (400, "invalid_grant", why))?;
+    let redeemed =
+        state.realm().redeem(field("code"), client, field("redirect_uri"), &challenge, now());
+    let mut subject = redeemed.map_err(|why| (400, "invalid_grant", why))?;
+    narrow_resource(&mut subject, request)?;
     let faults = state.faults();
     let (id_token, refresh_token) = (!faults.no_id_token, !faults.no_refresh_token);
     drop(faults);
     Ok(tokens(state, &subject, None, id_token, refresh_token))
 }
 
-fn refresh(state: &State, request: &TokenRequest) -> Result<Value, Refused> {
+fn refresh(state: &State, request: &TokenRequest, client: &str) -> Result<Value, Refused> {
     let invalid = |why| (400, "invalid_grant", why);
     let token = request.field("refresh_token").unwrap_or_default();
     let claims = own(state, token).ok_or_else(|| invalid("Invalid refresh token"))?;
@@ -88,19 +94,41 @@ fn refresh(state: &State, request: &TokenRequest) -> Result<Value, Refused> {
     if claims.get("exp").and_then(Value::as_u64).is_none_or(|exp| exp <= now()) {
         return Err(invalid("Token is not active"));
     }
+    if claim("azp") != client {
+        return Err(invalid(
+            "Invalid refresh token. Token client and authorized client don't match",
+        ));
+    }
     // Before anything is spent, as with Keycloak.
     let asked = request.field("scope").map(|scope| known(state, scope)).transpose()?;
     let rotate = state.options.rotate_refresh_tokens;
-    let subject = state
+    let mut subject = state
         .realm()
         .refresh(claim("sid"), claim("reuse_id"), claim("jti"), rotate)
         .map_err(invalid)?;
+    narrow_resource(&mut subject, request)?;
     let scope = asked.map(|asked| narrowed(&subject.grant.scope, &asked));
     let faults = state.faults();
     let (id_token, refresh_token) =
         (!faults.no_id_token_at_refresh, !faults.no_refresh_token_at_refresh);
     drop(faults);
     Ok(tokens(state, &subject, scope, id_token, refresh_token))
+}
+
+/// RFC 8707 section 2.2: the access token is for what the request names, of what was granted; for anything where
+/// nothing was.
+fn narrow_resource(subject: &mut Subject, request: &TokenRequest) -> Result<(), Refused> {
+    let asked: Vec<String> = request.all("resource").map(str::to_owned).collect();
+    let granted = &subject.grant.resource;
+    let right =
+        |uri: &String| exchange::is_absolute(uri) && (granted.is_empty() || granted.contains(uri));
+    if !asked.iter().all(right) {
+        return Err((400, "invalid_target", "Requested resource was not granted"));
+    }
+    if !asked.is_empty() {
+        subject.grant.resource = asked;
+    }
+    Ok(())
 }
 
 /// The scopes of `scope`, all of which the realm knows.

@@ -154,7 +154,11 @@ impl Mint<'_> {
 
     fn access_claims(&self, subject: &Subject) -> Map<String, Value> {
         let mut claims = self.common(subject, self.access_lifespan(), "Bearer");
-        let mut audiences = self.audiences(&subject.grant.scope);
+        // RFC 8707 section 2.2: for the resource alone.
+        let mut audiences = match subject.grant.resource.as_slice() {
+            [] => self.audiences(&subject.grant.scope),
+            resource => resource.to_vec(),
+        };
         audiences.extend(self.faults.extra_audiences.iter().cloned());
         let audience = (!audiences.is_empty()).then(|| as_aud(&audiences));
         if let Some(audience) = self.faults.access_audience.clone().or(audience) {
@@ -178,7 +182,7 @@ impl Mint<'_> {
     fn id_claims(&self, subject: &Subject) -> Map<String, Value> {
         let lifespan = self.faults.id_token_lifespan.unwrap_or(self.options.id_token_lifespan);
         let mut claims = self.common(subject, lifespan.as_secs(), "ID");
-        let client = json!(self.options.client_id);
+        let client = json!(subject.grant.client);
         claims.insert("aud".into(), self.faults.id_audience.clone().unwrap_or(client));
         claims
     }
@@ -193,7 +197,7 @@ impl Mint<'_> {
             "iss": self.faults.issuer.as_deref().unwrap_or(self.issuer),
             "sub": subject.user.id,
             "typ": typ,
-            "azp": self.options.client_id,
+            "azp": subject.grant.client,
             "sid": subject.session,
             "acr": "1",
             "email": format!("{}@example.test", subject.user.name),
@@ -214,7 +218,7 @@ impl Mint<'_> {
             "aud": self.issuer,
             "sub": subject.user.id,
             "typ": "Refresh",
-            "azp": self.options.client_id,
+            "azp": subject.grant.client,
             "sid": subject.session,
             "scope": subject.grant.scope,
             "reuse_id": subject.refresh.0,
@@ -227,7 +231,7 @@ impl Mint<'_> {
             "iat": self.now,
             "jti": uuid(),
             "iss": self.issuer,
-            "aud": self.options.client_id,
+            "aud": subject.grant.client,
             "sub": subject.user.id,
             "typ": "Logout",
             "sid": subject.session,
