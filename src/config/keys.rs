@@ -3,43 +3,12 @@
 //! `docs/configuration.md` is made from this table, and every default in it is compared with
 //! what [`super::Config::read`] takes where the key is missing.
 
-/// One key of the configuration.
-#[derive(Debug, Clone, Copy)]
-pub struct Key {
-    /// Its path, `[]` for the members of a list. Maps whose names are the operator's
-    /// (`upstream.headers`, ..) end it.
-    pub path: &'static str,
-    /// Whether it may be written.
-    pub support: Support,
-    /// What holds where it is missing. The filter does not carry words for readers.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub missing: Missing,
-    /// What it does, what may stand there: Markdown, one paragraph.
-    #[cfg(not(target_arch = "wasm32"))]
-    pub meaning: &'static str,
-}
+mod key;
 
-/// Whether a key may be written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Support {
-    /// It is read.
-    Yes,
-    /// It is known, and refused: it must not look as if it were obeyed.
-    NotYet,
-}
-
-/// What holds where a key is missing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Missing {
-    /// The configuration is refused; where only sometimes, these words say when.
-    Refused(&'static str),
-    /// This value, as YAML.
-    Is(&'static str),
-    /// What no value says.
-    Means(&'static str),
-}
+pub use key::{Key, Missing, Support};
 
 use Missing::{Is, Means, Refused};
+use key::{key, later};
 
 /// All keys, in the order of the reference.
 pub const KEYS: &[Key] = &[
@@ -201,6 +170,23 @@ pub const KEYS: &[Key] = &[
          through. Plain http needs `session.cookie.secure: false`.",
     ),
     key(
+        "protected_resource.resource",
+        Refused("with `protected_resource`"),
+        "The API's URL as its clients have it (RFC 9728): https, without query and fragment. Its \
+         [metadata](mcp.md) is at `/.well-known/oauth-protected-resource`, followed by its path. \
+         Plain http is for `localhost`, with `login: false` or `session.cookie.secure: false`.",
+    ),
+    key(
+        "protected_resource.authorization_servers",
+        Means("`[provider.issuer]`"),
+        "Issuers of whom clients may ask a token.",
+    ),
+    key(
+        "protected_resource.scopes_supported",
+        Means("`access_token.scope`"),
+        "What clients may ask for. Asked of tokens is `access_token.scope`.",
+    ),
+    key(
         "endpoints.login",
         Is("/oauth2/login"),
         "Starts a login from the page: `?return_to=/x` names the way back, a path on the same \
@@ -343,6 +329,21 @@ pub const KEYS: &[Key] = &[
          `audiences`. `allow`: it may.",
     ),
     key(
+        "rules[].protected_resource.resource",
+        Means("required with `protected_resource`"),
+        "As the global one, of what this rule matches, with metadata of its own.",
+    ),
+    key(
+        "rules[].protected_resource.authorization_servers",
+        Means("`[provider.issuer]`"),
+        "Issuers of whom clients may ask a token for it.",
+    ),
+    key(
+        "rules[].protected_resource.scopes_supported",
+        Means("the rule's scope, else `access_token.scope`"),
+        "What clients may ask for here.",
+    ),
+    key(
         "rules[].claims",
         Is("{}"),
         "Claims that a user must have: `{realm_access.roles: [admin, auditor]}`. Each is equal to \
@@ -351,26 +352,6 @@ pub const KEYS: &[Key] = &[
     key("rules[].claims[].claim", Means("nothing"), "The claim's name, or the list of its names."),
     key("rules[].claims[].values", Means("nothing"), "The values, where claims are a list."),
 ];
-
-/// A key that is read.
-const fn key(path: &'static str, missing: Missing, meaning: &'static str) -> Key {
-    of(path, Support::Yes, missing, meaning)
-}
-
-/// A key that a later version reads.
-const fn later(path: &'static str, meaning: &'static str) -> Key {
-    of(path, Support::NotYet, Means("nothing"), meaning)
-}
-
-#[cfg(not(target_arch = "wasm32"))]
-const fn of(path: &'static str, support: Support, missing: Missing, meaning: &'static str) -> Key {
-    Key { path, support, missing, meaning }
-}
-
-#[cfg(target_arch = "wasm32")]
-const fn of(path: &'static str, support: Support, _: Missing, _: &'static str) -> Key {
-    Key { path, support }
-}
 
 /// The names that may stand in the section `section` (empty for the whole), each once.
 pub(super) fn names_in(section: &str) -> Vec<(&'static str, Support)> {

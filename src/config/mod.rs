@@ -18,6 +18,7 @@ mod path;
 mod problem;
 mod provider;
 mod reader;
+mod resource;
 mod rules;
 mod secrets;
 mod session;
@@ -41,6 +42,7 @@ pub use needs::{Needs, RequiredClaim, WHOLE};
 pub use problem::{Problem, Problems};
 pub use provider::{InvalidIssuer, Issuer, Provider};
 pub use reader::joined as member_path;
+pub use resource::{ProtectedResource, WELL_KNOWN};
 pub use rules::{Access, PathMatch, Rule, Unauthenticated};
 pub use session::{Cookie, Session};
 pub use tokens::{AccessTokenRules, IdTokenRules};
@@ -80,6 +82,8 @@ pub struct Config {
     /// `origins`, default any (here: empty): the public origins served; anything else is
     /// answered 421. They decide `redirect_uri`.
     pub origins: Vec<Origin>,
+    /// `protected_resource`, default none: what clients find out about the API by themselves.
+    pub protected_resource: Option<ProtectedResource>,
     /// `endpoints`: the paths that the gate answers itself.
     pub endpoints: Endpoints,
     /// `logout.post_logout_redirect_uri`, default `/` of the origin (here: `None`): where the
@@ -151,14 +155,21 @@ impl Config {
         let sources = Sources {
             login,
             bearer,
+            issuer,
+            plain_http,
             access_token: access_token.as_ref().and_then(Option::as_ref),
             broken: access_token.is_none(),
             sends_access_token: upstream
                 .as_ref()
                 .is_none_or(|upstream| upstream.authorization == Authorization::AccessToken),
         };
+        let judged = sources.access_token;
+        let resource = resource::read(&root, "protected_resource", &sources, judged, to);
         let rules = rules::read(&root, &sources, to);
         if let (Some(rules), Some(endpoints)) = (&rules, &endpoints) {
+            let whole = resource.as_ref().and_then(Option::as_ref);
+            let origins = origins.as_deref().unwrap_or_default();
+            resource::check_places(whole, rules, endpoints, origins, to);
             rules::warn_of_idle_rules(rules, endpoints, to);
         }
 
@@ -187,6 +198,7 @@ impl Config {
             preserve_post: preserve_post? && login,
             bearer,
             origins: origins?,
+            protected_resource: resource?,
             endpoints: endpoints?,
             post_logout_redirect_uri: post_logout_redirect_uri?,
             session: if login { Some(session?) } else { None },

@@ -2,6 +2,7 @@
 
 use super::acquire::{self, Acquire};
 use super::claim::{self, ClaimPath, ClaimSource};
+use super::provider::Issuer;
 use super::reader::{Node, Report, Section};
 use super::tokens::{self, AccessTokenRules};
 use crate::wire::Json;
@@ -39,6 +40,10 @@ pub(super) struct Sources<'a> {
     pub(super) sends_access_token: bool,
     /// `bearer`: clients come with access tokens alone.
     pub(super) bearer: bool,
+    /// `provider.issuer`, unless it is broken.
+    pub(super) issuer: Option<&'a Issuer>,
+    /// Whether http may be spoken here, for development.
+    pub(super) plain_http: bool,
 }
 
 /// From here on (2^53) several whole numbers are one float, and not to be compared.
@@ -187,7 +192,7 @@ fn read_values(node: &Node<'_>, to: &mut Report<'_>) -> Option<Vec<Json>> {
 
 /// A rule that nobody's tokens are asked for can ask nothing of them.
 pub(super) fn contradicts(rule: &Section<'_>, access: &str, to: &mut Report<'_>) {
-    for name in ["access_token", "claims"] {
+    for name in ["access_token", "claims", "protected_resource"] {
         if let Some(node) = rule.get(name) {
             let what = format!("contradicts `access: {access}`: no token is looked at");
             node.problem(what, Some("leave one of them out"), to);

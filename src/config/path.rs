@@ -14,7 +14,8 @@ pub(super) fn plain<'j>(node: &Node<'j>, to: &mut Report<'_>) -> Option<&'j str>
     None
 }
 
-fn fault(text: &str) -> Option<(&'static str, Option<String>)> {
+/// What keeps a path from being plain, and what to do.
+pub(super) fn fault(text: &str) -> Option<(&'static str, Option<String>)> {
     if text.contains("://") {
         return Some(("must be a path alone, without scheme and host", None));
     }

@@ -120,7 +120,7 @@ pub(super) fn read(
     })
 }
 
-fn issuer(node: &Node<'_>, to: &mut Report<'_>) -> Option<Issuer> {
+pub(super) fn issuer(node: &Node<'_>, to: &mut Report<'_>) -> Option<Issuer> {
     let text = node.text(to)?;
     match Issuer::parse(text) {
         Ok(issuer) => {
@@ -139,7 +139,7 @@ fn issuer(node: &Node<'_>, to: &mut Report<'_>) -> Option<Issuer> {
 }
 
 /// Whether `authority` never leaves the machine (RFC 6761 section 6.3, RFC 1122 3.2.1.3).
-fn is_loopback(authority: &str) -> bool {
+pub(super) fn is_loopback(authority: &str) -> bool {
     let host = match authority.strip_prefix('[') {
         Some(_) => authority.split_once(']').map_or(authority, |(host, _)| host),
         None => authority.split_once(':').map_or(authority, |(host, _)| host),

@@ -6,6 +6,7 @@ use super::endpoints::Endpoints;
 use super::needs::{self, Needs, Sources};
 use super::path;
 use super::reader::{Node, Report, Section, shown};
+use super::resource::{self, ProtectedResource};
 use super::session::Session;
 use crate::http::SameSite;
 
@@ -24,6 +25,9 @@ pub struct Rule {
     pub unauthenticated: Unauthenticated,
     /// What an authenticated user's tokens must be.
     pub needs: Needs,
+    /// `rules[].protected_resource`, default the global one (here: `None`): what it matches, as
+    /// clients find it.
+    pub protected_resource: Option<ProtectedResource>,
 }
 
 /// Which paths a rule is for. Paths are plain: no query, `%`, `//`, `;`, `\` or dot segments.
@@ -133,6 +137,10 @@ fn rule(node: Node<'_>, sources: &Sources<'_>, to: &mut Report<'_>) -> Option<Ru
         Some(Access::Deny) => no_needs(&section, "deny", to),
         Some(Access::Authenticated) | None => needs::read(&section, sources, to),
     };
+    let own = needs.as_ref().and_then(|needs| needs.access_token.as_ref());
+    let schema = "rules[].protected_resource";
+    let judged = own.or(sources.access_token);
+    let protected_resource = resource::read(&section, schema, sources, judged, to);
     Some(Rule {
         path: path?,
         methods: methods?,
@@ -143,6 +151,7 @@ fn rule(node: Node<'_>, sources: &Sources<'_>, to: &mut Report<'_>) -> Option<Ru
         access: access?,
         unauthenticated: unauthenticated?,
         needs: needs?,
+        protected_resource: protected_resource?,
     })
 }
 

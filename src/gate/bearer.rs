@@ -89,7 +89,7 @@ impl Worker {
     }
 
     /// The rules of a client's token where `decision` has been made.
-    fn bearer_rules(&self, decision: &Decision) -> Option<&AccessTokenRules> {
+    pub(super) fn bearer_rules(&self, decision: &Decision) -> Option<&AccessTokenRules> {
         self.needs(decision).access_token.as_ref().or(self.config.access_token.as_ref())
     }
 

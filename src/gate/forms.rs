@@ -23,6 +23,7 @@ use crate::wire::Timestamp;
 use super::host::{Host, Level, StreamId};
 use super::log::Line;
 use super::login::For;
+use super::metrics::Outcome;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::Request;
@@ -172,7 +173,9 @@ impl Worker {
             return Err(self.unkept(request, Unkept::Cookies));
         }
         log::decision(host, Level::Info, request.arrival, "login_begins", "a form is kept");
-        Ok(Step::Reply(Reply::form_is_kept(&begun.location).with_cookies(begun.cookies)))
+        let pointer = self.pointer(host, request, Outcome::LoginBegins);
+        let reply = Reply::form_is_kept(&begun.location, pointer.as_ref());
+        Ok(Step::Reply(reply.with_cookies(begun.cookies)))
     }
 
     /// Says once what the operator may have to change; a client that only sends no body could

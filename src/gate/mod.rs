@@ -36,6 +36,7 @@ mod refresh;
 mod refusal;
 mod reply;
 mod request;
+mod resource;
 mod sent;
 mod session_info;
 mod sessions;

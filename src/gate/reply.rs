@@ -10,6 +10,7 @@ use super::metrics::Outcome;
 use super::page;
 use super::refusal::Refusal;
 use super::request::Arrival;
+use super::resource::Pointer;
 
 /// Seconds after which a client may ask again when the provider was not there.
 const RETRY_AFTER: &str = "5";
@@ -63,9 +64,9 @@ impl Reply {
     }
 
     /// 401 with a page that leads to the provider, `location`, at once: a form is kept.
-    pub(super) fn form_is_kept(location: &str) -> Self {
+    pub(super) fn form_is_kept(location: &str, pointer: Option<&Pointer>) -> Self {
         let mut reply = Self::page(Outcome::LoginBegins, 401, page::form_is_kept(location));
-        reply.add("www-authenticate", HeaderValue::from_static("Bearer"));
+        reply.add("www-authenticate", challenge_of(pointer, None));
         reply
     }
 
@@ -93,13 +94,35 @@ impl Reply {
         reply
     }
 
-    /// 421, before anything else of the request is believed.
-    pub(super) fn misdirected(refusal: &Refusal, arrival: &Arrival<'_>) -> Self {
-        Self::refused(refusal, arrival, None)
+    /// The same, readable by the scripts of any origin (CORS): for what everybody may know.
+    #[must_use]
+    pub(super) fn open_to_all(mut self) -> Self {
+        self.add("access-control-allow-origin", HeaderValue::from_static("*"));
+        self
     }
 
-    /// The answer to a refused request. `login` is the login endpoint's path.
-    pub(super) fn refused(refusal: &Refusal, arrival: &Arrival<'_>, login: Option<&str>) -> Self {
+    /// 204: the scripts of any origin may read what is here, with what headers they like.
+    pub(super) fn preflight(outcome: Outcome) -> Self {
+        let mut reply = Self::new(outcome, 204, Vec::new()).open_to_all();
+        reply.add("access-control-allow-methods", HeaderValue::from_static("GET, HEAD"));
+        reply.add("access-control-allow-headers", HeaderValue::from_static("*"));
+        reply.add("allow", HeaderValue::from_static("GET, HEAD, OPTIONS"));
+        reply
+    }
+
+    /// 421, before anything else of the request is believed.
+    pub(super) fn misdirected(refusal: &Refusal, arrival: &Arrival<'_>) -> Self {
+        Self::refused(refusal, arrival, None, None)
+    }
+
+    /// The answer to a refused request. `login` is the login endpoint's path, `pointer` what a
+    /// challenge tells besides.
+    pub(super) fn refused(
+        refusal: &Refusal,
+        arrival: &Arrival<'_>,
+        login: Option<&str>,
+        pointer: Option<&Pointer>,
+    ) -> Self {
         let login = match refusal {
             Refusal::TokenNeeded { login } => Some(login.as_str()),
             _ => login.filter(|_| refusal.offers_login()),
@@ -114,7 +137,7 @@ impl Reply {
             reply.add("x-content-type-options", HeaderValue::from_static("nosniff"));
             reply
         };
-        if let Some(challenge) = challenge(refusal) {
+        if let Some(challenge) = challenge(refusal, pointer) {
             reply.add("www-authenticate", challenge);
         }
         match refusal {
@@ -155,13 +178,13 @@ impl Reply {
 }
 
 /// `WWW-Authenticate` (RFC 6750 section 3): without credentials no error code.
-fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
+fn challenge(refusal: &Refusal, pointer: Option<&Pointer>) -> Option<HeaderValue> {
     let (error, description) = match refusal {
         Refusal::Unauthenticated
         | Refusal::FormNotSent { .. }
         | Refusal::TokenNeeded { .. }
         | Refusal::NoBearer => {
-            return Some(HeaderValue::from_static("Bearer"));
+            return Some(challenge_of(pointer, None));
         }
         Refusal::Bearer(_) | Refusal::BearerMalformed(_) => {
             (refusal.code().as_str(), refusal.to_string())
@@ -170,15 +193,32 @@ fn challenge(refusal: &Refusal) -> Option<HeaderValue> {
         Refusal::BearerRight(_) => ("insufficient_scope", refusal.to_string()),
         _ => return None,
     };
-    // RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E, so neither quotes nor backslashes.
-    let plain = |c: char| match c {
-        '"' => '\'',
-        ' '..='~' if c != '\\' => c,
-        _ => '?',
-    };
-    let description: String = description.chars().map(plain).take(300).collect();
-    let text = format!("Bearer error=\"{error}\", error_description=\"{description}\"");
-    Some(HeaderValue::parse(text).unwrap_or_else(|_| HeaderValue::from_static("Bearer")))
+    Some(challenge_of(pointer, Some((error, &description))))
+}
+
+/// `Bearer` and its parameters. The description is last, since it holds words of the token's: those
+/// who look for `scope=` or `resource_metadata=` without reading quotes find ours first.
+fn challenge_of(pointer: Option<&Pointer>, error: Option<(&str, &str)>) -> HeaderValue {
+    let mut parameters = Vec::new();
+    if let Some(Pointer { metadata_url, scope }) = pointer {
+        parameters.push(format!("resource_metadata=\"{metadata_url}\""));
+        parameters.extend(scope.iter().map(|scope| format!("scope=\"{scope}\"")));
+    }
+    if let Some((error, description)) = error {
+        // RFC 6750 section 3: %x20-21 / %x23-5B / %x5D-7E, so neither quotes nor backslashes.
+        let plain = |c: char| match c {
+            '"' => '\'',
+            ' '..='~' if c != '\\' => c,
+            _ => '?',
+        };
+        let description: String = description.chars().map(plain).take(300).collect();
+        parameters.push(format!("error=\"{error}\", error_description=\"{description}\""));
+    }
+    let bearer = HeaderValue::from_static("Bearer");
+    if parameters.is_empty() {
+        return bearer;
+    }
+    HeaderValue::parse(format!("Bearer {}", parameters.join(", "))).unwrap_or(bearer)
 }
 
 /// RFC 9457; `code` is the name of the refusal for scripts, `login` where to sign in.

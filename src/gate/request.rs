@@ -187,6 +187,11 @@ impl Worker {
         if arrival.nominated {
             return Err(Refusal::Nominated.into());
         }
+        if !self.published.is_empty()
+            && let Some(answer) = self.resource_metadata(arrival)
+        {
+            return answer;
+        }
         if self.config.login {
             match endpoint(&self.config.endpoints, arrival.path()) {
                 Some(Endpoint::Callback) => {
@@ -239,7 +244,7 @@ impl Worker {
     }
 
     /// The host's name for the route, where any rule asks for it: it costs a call.
-    fn route(&self, host: &dyn Host) -> Result<Vec<u8>, Refusal> {
+    pub(super) fn route(&self, host: &dyn Host) -> Result<Vec<u8>, Refusal> {
         if !self.rules.names_routes() {
             return Ok(Vec::new());
         }

@@ -22,6 +22,7 @@ use super::metrics::Endpoint;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::{Arrival, Request};
+use super::resource::Published;
 use super::shared::{Cells, MEMORY};
 use super::turns::{Errand, Turn, TurnId, Turns};
 use super::wait::{Waiters, Waiting};
@@ -51,6 +52,7 @@ pub struct Worker {
     pub(super) config: Config,
     pub(super) provider: Provider,
     pub(super) rules: Rules,
+    pub(super) published: Published,
     /// Whether any rule acquires its token in a turn at the token endpoint.
     pub(super) rules_take_turns: bool,
     pub(super) cookies: Option<Cookies>,
@@ -76,6 +78,7 @@ impl Worker {
         Self {
             provider: Provider::new(&config.provider, config.login),
             rules: Rules::new(&config.rules),
+            published: Published::new(&config),
             rules_take_turns: config.rules.iter().any(takes_turns),
             cookies: cookies(&config),
             sessions: Cache::new(SESSIONS_BYTES),
@@ -275,7 +278,9 @@ impl Worker {
         log::decision(host, refusal.level(), request.arrival, code, &refusal.for_log());
         tally::refusal(host, &refusal);
         let login = self.config.login.then_some(self.config.endpoints.login.as_str());
-        Step::Reply(Reply::refused(&refusal, request.arrival, login).with_cookies(cookies))
+        let pointer = self.pointer(host, request, refusal.code());
+        let reply = Reply::refused(&refusal, request.arrival, login, pointer.as_ref());
+        Step::Reply(reply.with_cookies(cookies))
     }
 
     /// Sends whatever metadata or key fetch is due.

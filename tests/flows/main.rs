@@ -34,6 +34,7 @@ mod refresh;
 mod refresh_faults;
 mod reply;
 mod request;
+mod resource;
 mod rights;
 mod rules;
 mod scene;

@@ -13,6 +13,8 @@ pub(super) fn of(path: &str) -> Option<Value> {
         | "provider.authority"
         | "client.client_id"
         | "logout.post_logout_redirect_uri"
+        | "protected_resource.resource"
+        | "rules[].protected_resource.resource"
         | "session.cookie.name"
         | "rules[].match.path"
         | "rules[].match.path_prefix"
@@ -38,10 +40,16 @@ pub(super) fn of(path: &str) -> Option<Value> {
         "session.cookie.max_count" => {
             json!({"type": "integer", "minimum": 1, "maximum": MOST_PIECES})
         }
-        "client.scope" | "access_token.scope" | "rules[].access_token.scope" => texts(0),
+        "client.scope"
+        | "access_token.scope"
+        | "rules[].access_token.scope"
+        | "protected_resource.scopes_supported"
+        | "rules[].protected_resource.scopes_supported" => texts(0),
         "id_token.audiences"
         | "access_token.audiences"
         | "access_token.typ"
+        | "protected_resource.authorization_servers"
+        | "rules[].protected_resource.authorization_servers"
         | "rules[].access_token.audiences" => texts(1),
         "origins" | "rules[].match.methods" => texts(1),
         "id_token.signing_algorithms" | "access_token.signing_algorithms" => {

@@ -25,6 +25,7 @@ mod provider;
 mod refresh;
 mod refresh_answers;
 mod reload;
+mod resource;
 mod routes;
 mod seen;
 mod session;

@@ -19,6 +19,7 @@ fn sections_have_the_names_below_them() {
             "bearer",
             "preserve_post",
             "origins",
+            "protected_resource",
             "endpoints",
             "logout",
             "session",

@@ -27,6 +27,7 @@ fn rules_are_read_with_their_defaults() {
         access: Access::Authenticated,
         unauthenticated: Unauthenticated::Auto,
         needs: Needs::default(),
+        protected_resource: None,
     };
     assert_eq!(
         rules,

@@ -54,6 +54,8 @@ label! {
         LoggedOut = "logged_out",
         /// Told who is signed in.
         SessionInfo = "session_info",
+        /// Told where tokens for the API are had (RFC 9728).
+        ResourceMetadata = "resource_metadata",
         /// Answered 503, since the host did not let it be decided, or did not let the decision be
         /// carried out. Counted besides what had been decided, if anything was.
         Undecided = "undecided",
@@ -139,6 +141,7 @@ impl Outcome {
                 | Self::TripDone
                 | Self::LoggedOut
                 | Self::SessionInfo
+                | Self::ResourceMetadata
                 | Self::Undecided
         )
     }

@@ -11,6 +11,7 @@ fn rule(path: PathMatch, methods: &[&str], access: Access) -> Rule {
         access,
         unauthenticated: Unauthenticated::Redirect,
         needs: Needs::default(),
+        protected_resource: None,
     }
 }
 
