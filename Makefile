@@ -10,7 +10,7 @@ DENY := .tools/cargo-deny/bin/cargo-deny
 # Cargo.lock is part of the source: a build that would change it fails.
 CARGO := cargo --locked
 
-.PHONY: help toolchain envoy wasm cli run test keycloak browser bench docs lint deny check clean
+.PHONY: help toolchain envoy wasm cli run test keycloak browser mcp bench docs lint deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -43,6 +43,15 @@ keycloak: wasm envoy ## the same flows with a real Keycloak (needs Java 17 or ne
 browser: wasm envoy ## the same flows in a real Chromium (Debian's chromium package)
 	@$(CARGO) build --package oidc-gate-dev
 	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --features browser --test browser
+
+# The client for Node besides, where Node is: nobody has to install it for this.
+mcp: wasm envoy ## real MCP clients find their way through a gate (installs the SDKs; Node is optional)
+	@python=$$(scripts/install_mcp); features=mcp; node=; \
+	if command -v node >/dev/null && command -v npm >/dev/null; then \
+		features=mcp-node; node=$$(scripts/install_mcp --node); \
+	else echo "mcp: no Node here, so the client for Node is not tried"; fi; \
+	ENVOY=$$(scripts/install_envoy) MCP_PYTHON=$$python MCP_NODE=$$node \
+		$(CARGO) test --package oidc-gate-e2e --features $$features --test mcp
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
 	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'
