@@ -51,6 +51,7 @@ pub(super) fn configure(plugin: u32) -> bool {
 pub(super) fn tick(plugin: u32) {
     let streams = vm::with(|vm| {
         vm.refresh_log_level(plugin);
+        vm.tell_metrics();
         vm.of_plugin(plugin, |worker, host| worker.tick(host))
     });
     resume(plugin, streams.flatten().unwrap_or_default());

@@ -268,6 +268,13 @@ impl Vm {
         }
     }
 
+    /// Tells the host what was counted.
+    pub(super) fn tell_metrics(&self) {
+        if let Some(metrics) = &self.metrics {
+            metrics.tell();
+        }
+    }
+
     /// All of the body of a stream that waits is there.
     pub(super) fn body_ends(&mut self, stream: u32, size: usize) {
         if let Some(stream) = self.streams.get_mut(&stream) {

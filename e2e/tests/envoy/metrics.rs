@@ -1,6 +1,8 @@
 //! What Prometheus reads of a real Envoy: names, labels, values; with the labels of envoy.yaml, and without.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::thread::sleep;
+use std::time::Duration;
 
 use oidc_gate_dev::Minted;
 use oidc_gate_e2e::gate::Gate;
@@ -23,6 +25,18 @@ fn series(gate: &Gate) -> BTreeMap<String, f64> {
         .collect()
 }
 
+/// The same once the host has been told of all that came before: it is told with each tick, five times a second.
+fn settled(gate: &Gate) -> BTreeMap<String, f64> {
+    let mut last = series(gate);
+    wait::until("the counts to stand still", || {
+        sleep(Duration::from_secs(1));
+        let now = series(gate);
+        let stands = now == last;
+        last = now;
+        stands.then(|| last.clone())
+    })
+}
+
 /// The value of a series that must be there.
 #[track_caller]
 fn value(gate: &Gate, name: &str) -> f64 {
@@ -38,16 +52,20 @@ fn others(name: &str, labels: &str) -> String {
     format!("oidc_gate_{name}_total{{{labels}}}")
 }
 
-/// That each of these has grown by so much since `before`; a request is counted before it is answered.
+/// That each of these has grown by so much since `before`, once the host has been told: with the next tick.
 #[track_caller]
 fn assert_grown(gate: &Gate, before: &BTreeMap<String, f64>, expected: &[(String, u32)]) {
-    let now = series(gate);
-    for (name, count) in expected {
-        let (Some(before), Some(now)) = (before.get(name), now.get(name)) else {
-            panic!("no {name} in {:#?}", now.keys())
-        };
-        assert_eq!(now - before, f64::from(*count), "{name}");
-    }
+    let grown = || {
+        let now = series(gate);
+        expected.iter().all(|(name, count)| {
+            let (Some(before), Some(now)) = (before.get(name), now.get(name)) else {
+                panic!("no {name} in {:#?}", now.keys())
+            };
+            assert!(now - before <= f64::from(*count), "{name}: {now} after {before}");
+            now - before == f64::from(*count)
+        })
+    };
+    wait::until("the counts to be told", || grown().then_some(()));
 }
 
 #[test]
@@ -59,7 +77,7 @@ fn a_login_requests_and_refusals_are_read_by_their_labels() {
         assert_eq!(value(&gate, name), 0.0);
     }
 
-    let before = series(&gate);
+    let before = settled(&gate);
     let mut browser = logged_in(&gate);
     for _ in 0..3 {
         assert_eq!(browser.fetch(&gate.url("/api")).status, 200);
@@ -80,7 +98,7 @@ fn a_login_requests_and_refusals_are_read_by_their_labels() {
         ],
     );
 
-    let before = series(&gate);
+    let before = settled(&gate);
     // A refusal, and a service that tries the token that it was given somewhere else.
     assert_eq!(gate.send(Request::get("/api").fetch()).status, 401);
     let token = gate.provider.mint(Minted::Access, json!({ "aud": "good-service" }));
@@ -111,7 +129,7 @@ fn a_login_requests_and_refusals_are_read_by_their_labels() {
 #[test]
 fn a_refresh_is_counted_once_for_all_who_waited() {
     let gate = exact().concurrency(2).start();
-    let before = series(&gate);
+    let before = settled(&gate);
     let mut browser = expired(&gate, "alice", Protocol::H1);
     for _ in 0..5 {
         assert_eq!(browser.fetch(&gate.url("/api")).status, 200);
@@ -149,7 +167,7 @@ fn names_and_labels_are_those_that_are_documented_and_no_more() {
 #[test]
 fn without_stats_tags_the_labels_stand_in_the_names() {
     let gate = Gate::new().envoy(|envoy| envoy.without_labels()).start();
-    let before = series(&gate);
+    let before = settled(&gate);
     assert_eq!(gate.send(Request::get("/api").fetch()).status, 401);
     assert_grown(
         &gate,
