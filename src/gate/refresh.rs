@@ -5,6 +5,7 @@
 use std::rc::Rc;
 
 use crate::config::Needs;
+use crate::crypto::Secret;
 use crate::provider::{HttpCall, TokenAnswer, token_endpoint};
 use crate::session::Session;
 use crate::token::{IdToken, Kind, Refusal as TokenRefusal};
@@ -67,7 +68,7 @@ impl Worker {
             if begins && self.has_to_do(host.now(), live, &newest) {
                 break;
             }
-            if begins && let Some(call) = self.refresh_call(&newest) {
+            if begins && let Some(call) = self.refresh_call(newest.session.refresh_token.as_ref()) {
                 self.take_turn(host, id, Errand::Refresh(Rc::clone(&newest)), &call);
             }
             let still_valid = freshness == Freshness::Due;
@@ -109,8 +110,9 @@ impl Worker {
         newest.came_just_now(now) && (newest.turn != cookies.turn || good())
     }
 
-    fn refresh_call(&self, live: &Live) -> Option<HttpCall> {
-        let refresh_token = live.session.refresh_token.as_ref()?;
+    /// The call that refreshes by this refresh token, the session's or a rule's token's own.
+    pub(super) fn refresh_call(&self, refresh_token: Option<&Secret>) -> Option<HttpCall> {
+        let refresh_token = refresh_token?;
         let metadata = self.provider.metadata()?;
         let (provider, client) = (&self.config.provider, &self.config.client);
         token_endpoint::refresh_call(provider, client, metadata, refresh_token)

@@ -68,6 +68,16 @@ impl TurnId {
         Self { session, token }
     }
 
+    /// Under which workers tell each other that `session` was logged out: no turn has it.
+    pub(super) const fn of_logout(session: [u8; 16]) -> Self {
+        Self { session, token: [0; 32] }
+    }
+
+    /// Whether it is that.
+    pub(super) fn is_logout(&self) -> bool {
+        *self == Self::of_logout(self.session)
+    }
+
     /// How a worker is told of it.
     pub(super) fn message(&self) -> Vec<u8> {
         [self.session.as_slice(), &self.token].concat()

@@ -257,6 +257,7 @@ fn a_refresh_token_of_its_own_that_is_worth_nothing_any_more_costs_a_trip_and_no
     let body = br#"{"error":"invalid_grant"}"#.to_vec();
     scene.provider.fail(Endpoint::Token, Fault::Body(400, body));
     assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
+    assert!(!scene.host.logged(&["session_over"]), "no session ends by it, in the log neither");
     load(&mut scene, &mut browser);
     trip(&mut scene, &mut browser, "/good");
     scene.get(&mut browser, "/good").upstream();

@@ -197,18 +197,6 @@ fn who_leaves_while_a_token_is_renewed_finds_it_minutes_later() {
 }
 
 #[test]
-fn a_renewal_that_the_provider_refuses_ends_no_session_in_the_log() {
-    let (mut scene, mut browser) = scene();
-    trip(&mut scene, &mut browser, "/good");
-    scene.jump(340);
-    load(&mut scene, &mut browser);
-    let body = br#"{"error":"invalid_grant"}"#.to_vec();
-    scene.provider.fail(Endpoint::Token, Fault::Body(400, body));
-    assert_eq!(scene.get(&mut browser, "/good").answer().code(), "token_needed");
-    assert!(!scene.host.logged(&["session_over"]));
-}
-
-#[test]
 fn a_trip_does_not_bring_a_session_back_that_was_logged_out_on_another_worker() {
     for refreshes in [true, false] {
         let mut process = Process::with(&[rules(), rules()]);

@@ -24,7 +24,7 @@ use crate::gate::wait::Waiting;
 use crate::gate::worker::Worker;
 use crate::gate::{Step, log, tally};
 use crate::http::{LocalPath, SetCookie};
-use crate::provider::{HttpCall, TokenAnswer, token_endpoint};
+use crate::provider::TokenAnswer;
 use crate::session::{Kept, Session, Transaction};
 use crate::token::{IdToken, Kind, LoginExpectation, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
@@ -150,14 +150,6 @@ impl Worker {
         Ok(session)
     }
 
-    /// The call that renews a token which has a refresh token of its own.
-    pub(super) fn renew_call(&self, acquired: &Acquired) -> Option<HttpCall> {
-        let refresh_token = acquired.kept.refresh_token.as_ref()?;
-        let metadata = self.provider.metadata()?;
-        let (provider, client) = (&self.config.provider, &self.config.client);
-        token_endpoint::refresh_call(provider, client, metadata, refresh_token)
-    }
-
     /// Takes what came of `turn` in for `rule`, beside the session as it is now. False where that
     /// is what was there before, or nothing.
     pub(super) fn take_in(
@@ -222,8 +214,7 @@ impl Worker {
     ) -> Result<Turned, Refusal> {
         for _ in 0..REFRESHES_BEHIND {
             // Without a refresh token it has no turn, and may be logged out all the same.
-            let none = TurnId { session: live.session.id, token: [0; 32] };
-            let id = live.turn.unwrap_or(none);
+            let id = live.turn.unwrap_or_else(|| TurnId::of_logout(live.session.id));
             self.join_turn(host, id);
             match self.turns.get(&id) {
                 Some(Turn::Renewed(next)) if next.turn != live.turn => live = Rc::clone(next),

@@ -127,7 +127,7 @@ impl Worker {
             }
             Way::AuthorizationCode => {
                 let acquired = Rc::clone(self.acquisitions.get(id)?.had.as_ref()?);
-                let call = self.renew_call(&acquired)?;
+                let call = self.refresh_call(acquired.kept.refresh_token.as_ref())?;
                 Some((Errand::Renew(live, acquired), call))
             }
             Way::TokenExchange => None,

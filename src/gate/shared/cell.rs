@@ -110,7 +110,7 @@ fn read_entry(bytes: &[u8]) -> Option<(Entry, &[u8])> {
 pub(super) fn make_room(entries: &mut Vec<Entry>) {
     let worth = |entry: &Entry| match entry.state {
         State::Failed => Some(0),
-        State::Ended if entry.id.token != [0; 32] => Some(1),
+        State::Ended if !entry.id.is_logout() => Some(1),
         State::Done(_) => Some(2),
         State::Ended | State::Lease { .. } => None,
     };

@@ -170,7 +170,7 @@ impl Cells {
 
     /// Whether the session was logged out on any worker a moment ago.
     pub(super) fn logged_out(&self, host: &mut dyn Host, session: [u8; 16]) -> bool {
-        self.taken(host, &TurnId { session, token: [0; 32] })
+        self.taken(host, &TurnId::of_logout(session))
     }
 
     /// The holder needs more time.
@@ -243,7 +243,7 @@ impl Cells {
 
     /// The session is over on every worker, whatever is under way.
     pub(super) fn end(&self, host: &mut dyn Host, session: [u8; 16]) {
-        let logout = TurnId { session, token: [0; 32] };
+        let logout = TurnId::of_logout(session);
         let until = host.now().plus(LOGOUT);
         let woken = self.change(host, &logout, |entries| {
             let mut woken = Vec::new();
@@ -318,7 +318,7 @@ fn joined(entries: &mut [Entry], id: &TurnId, queue: u32) -> Option<(Claim, bool
 }
 
 fn is_logout(entry: &Entry, id: &TurnId) -> bool {
-    entry.id.session == id.session && entry.id.token == [0; 32]
+    entry.id == TurnId::of_logout(id.session)
 }
 
 fn new_state(outcome: &Outcome, now: Timestamp) -> (State, Timestamp) {
