@@ -1,10 +1,11 @@
-//! Every test that `docs/attacks.md` names exists, and every line of it names one.
+//! Every test that `docs/attacks.md` or a comment of a page names exists, and every line of the
+//! former names one.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use crate::{read, root};
+use crate::{pages, read, root};
 
 #[test]
 fn every_attack_names_a_test_that_exists() {
@@ -32,6 +33,25 @@ fn every_attack_names_a_test_that_exists() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
+/// `<!-- tests: one, another -->` says what a section of a page rests on.
+#[test]
+fn every_test_that_a_comment_of_a_page_names_exists() {
+    let (known, mut wrong, mut named) = (functions(), Vec::new(), 0);
+    for (path, page) in pages() {
+        for comment in page.split("<!-- tests: ").skip(1) {
+            let names = comment.split(" -->").next().unwrap_or_default().split(',').map(str::trim);
+            for name in names {
+                named += 1;
+                if !known.contains(name) {
+                    wrong.push(format!("{path}: there is no test {name}"));
+                }
+            }
+        }
+    }
+    assert!(named > 30, "only {named} tests were found");
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
 /// Names of tests are sentences; those of types and keys are not.
 fn is_test(name: &str) -> bool {
     let in_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
@@ -39,7 +59,7 @@ fn is_test(name: &str) -> bool {
 }
 
 /// The names of all test functions of the tree; in folders of tests, of what they call too.
-fn functions() -> BTreeSet<String> {
+pub(crate) fn functions() -> BTreeSet<String> {
     let mut names = BTreeSet::new();
     for folder in ["src", "tests", "cli", "dev", "e2e", "strict-host"] {
         collect(&root().join(folder), &mut names);

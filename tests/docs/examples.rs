@@ -1,7 +1,8 @@
 //! Every example is read as its reader would write it.
 //!
 //! A block marked `yaml gate` is a whole configuration, `yaml gate part` stands for keys that
-//! are added to the smallest one. Other YAML says whose it is (`yaml envoy`, `yaml istio`, ..).
+//! are added to the smallest one. Other YAML says whose it is (`yaml envoy`, `yaml istio`, ..); what
+//! of the gate stands in Envoy's is read, too (Envoy reads the whole: `e2e/tests/envoy/parts.rs`).
 
 use oidc_gate::config::Config;
 use serde_json::{Value, json};
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{blocks, pages, read};
 
 /// Whose YAML may stand in the documentation besides the gate's.
-const OTHERS: [&str; 4] = ["envoy", "istio", "keycloak", "gatekeeper"];
+const OTHERS: [&str; 3] = ["istio", "keycloak", "gatekeeper"];
 
 /// The smallest configuration, with secrets that tests have.
 pub(crate) fn smallest() -> Value {
@@ -62,8 +63,20 @@ fn every_example_of_a_configuration_is_read() {
             let part = match (words.next(), words.next()) {
                 (Some("gate"), None) => false,
                 (Some("gate"), Some("part")) => true,
+                (Some("envoy"), _) => {
+                    let value: Value = serde_yaml_ng::from_str(&block.text)
+                        .unwrap_or_else(|error| panic!("{place}: {error}"));
+                    for text in within_envoys(&value) {
+                        let value: Value = serde_json::from_str(text).unwrap();
+                        read_gate(&value).unwrap_or_else(|problems| panic!("{place}:\n{problems}"));
+                        read += 1;
+                    }
+                    continue;
+                }
                 (Some(whose), None) if OTHERS.contains(&whose) => continue,
-                _ => panic!("{place}: say whose it is: `yaml gate`, `yaml gate part`, {OTHERS:?}"),
+                _ => panic!(
+                    "{place}: say whose it is: `yaml gate`, `yaml gate part`, `yaml envoy ..`, {OTHERS:?}"
+                ),
             };
             let value: Value = serde_yaml_ng::from_str(&block.text)
                 .unwrap_or_else(|error| panic!("{place}: {error}"));
@@ -78,12 +91,9 @@ fn every_example_of_a_configuration_is_read() {
 #[test]
 fn envoy_yaml_holds_a_configuration_that_is_read() {
     let envoy: Value = serde_yaml_ng::from_str(&read("envoy.yaml")).unwrap();
-    let text = find(&envoy, &|value| {
-        let strings = "type.googleapis.com/google.protobuf.StringValue";
-        (value.get("@type")? == strings).then(|| value.get("value")?.as_str())?
-    });
-    let value: Value = serde_json::from_str(text.expect("a StringValue in envoy.yaml")).unwrap();
-    read_gate(&value).unwrap();
+    let texts = within_envoys(&envoy);
+    assert_eq!(texts.len(), 1, "a StringValue in envoy.yaml");
+    read_gate(&serde_json::from_str(texts[0]).unwrap()).unwrap();
 }
 
 #[test]
@@ -92,11 +102,15 @@ fn what_envoy_yaml_says_of_failing_is_what_the_documentation_says() {
     assert!(read("docs/security.md").contains("FAIL_RELOAD"));
 }
 
-/// The first thing that `found` finds, from the outside in.
-fn find<'v>(value: &'v Value, found: &dyn Fn(&'v Value) -> Option<&'v str>) -> Option<&'v str> {
-    found(value).or_else(|| match value {
-        Value::Object(members) => members.values().find_map(|member| find(member, found)),
-        Value::Array(members) => members.iter().find_map(|member| find(member, found)),
-        _ => None,
-    })
+/// The gate's configurations within Envoy's: each StringValue.
+fn within_envoys(value: &Value) -> Vec<&str> {
+    let strings = "type.googleapis.com/google.protobuf.StringValue";
+    match value {
+        Value::Object(members) if members.get("@type").is_some_and(|kind| kind == strings) => {
+            members["value"].as_str().into_iter().collect()
+        }
+        Value::Object(members) => members.values().flat_map(within_envoys).collect(),
+        Value::Array(members) => members.iter().flat_map(within_envoys).collect(),
+        _ => Vec::new(),
+    }
 }

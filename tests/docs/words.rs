@@ -36,10 +36,10 @@ fn the_page_about_a_wrong_audience_is_quoted_word_for_word() {
 #[test]
 fn every_code_of_a_refusal_is_explained() {
     let codes = Outcome::ALL.iter().filter(|outcome| outcome.is_refusal());
-    let page = read("docs/keycloak.md");
+    let page = read("docs/operating.md");
     for code in codes.map(|code| code.as_str()) {
         let row = page.lines().any(|line| line.starts_with(&format!("| `{code}` |")));
-        assert!(row, "docs/keycloak.md does not explain `{code}`");
+        assert!(row, "docs/operating.md does not explain `{code}`");
     }
 }
 

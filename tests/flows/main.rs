@@ -43,6 +43,7 @@ mod sent;
 mod session_info;
 mod slow;
 mod steps;
+mod told;
 mod trip;
 mod trip_faults;
 mod trip_workers;

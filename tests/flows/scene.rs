@@ -16,9 +16,8 @@ use serde_json::{Value, json};
 
 use super::browser::{Browser, Request};
 use super::host::{Endpoint, TestHost};
-use super::metrics;
 use super::provider::{CLIENT_SECRET, Provider, Response};
-use super::secrets;
+use super::{metrics, secrets, told};
 
 pub(crate) const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=";
 pub(crate) const OTHER_KEY: &str = "ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=";
@@ -344,6 +343,7 @@ impl Drop for Scene {
             self.printed.push(format!("{:?}", self.worker));
             secrets::none_is_told(self);
             metrics::every_request_is_counted_once(self);
+            told::what_is_told_is_documented(self);
         }
     }
 }

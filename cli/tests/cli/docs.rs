@@ -1,47 +1,29 @@
-//! Each command of docs/cli.md is run, and says what stands there.
+//! Each command of a `console` block is run, on any page, and says what stands there.
 
+use crate::pages::{is_said, pages};
 use crate::{root, run};
 
-/// A command of a `console` block: its arguments, what follows `<<END`, and what it says.
-struct Example {
-    arguments: String,
-    stdin: String,
-    says: String,
-    line: usize,
-}
-
-fn examples(page: &str) -> Vec<Example> {
-    let mut examples: Vec<Example> = Vec::new();
-    let (mut in_block, mut in_stdin) = (false, false);
-    for (number, line) in page.lines().enumerate() {
-        if line.starts_with("```") {
-            in_block = line == "```console";
-        } else if !in_block {
-        } else if let Some(command) = line.strip_prefix("$ oidc-gate ") {
-            in_stdin = command.ends_with(" <<END");
-            let arguments = command.trim_end_matches(" <<END").to_owned();
-            let (stdin, says) = (String::new(), String::new());
-            examples.push(Example { arguments, stdin, says, line: number + 1 });
-        } else if let Some(example) = examples.last_mut() {
-            match line {
-                "END" if in_stdin => in_stdin = false,
-                _ if in_stdin => example.stdin.push_str(&format!("{line}\n")),
-                _ => example.says.push_str(&format!("{line}\n")),
-            }
+#[test]
+fn every_command_of_the_pages_says_what_stands_there() {
+    let mut shown = Vec::new();
+    for page in pages(&root()) {
+        let blocks = crate::pages::blocks(&page.text).into_iter();
+        for command in blocks.filter(|block| block.info == "console").flat_map(|it| it.commands()) {
+            let place = format!("{}:{}", page.path, command.line);
+            let mut words = command.typed.split(' ');
+            assert_eq!(words.next(), Some("oidc-gate"), "{place}: {}", command.typed);
+            let arguments: Vec<&str> = words.collect();
+            let ran = run(&arguments, &command.stdin);
+            let said = without_lines(&(ran.stdout + &ran.stderr));
+            assert!(is_said(&without_lines(&command.says), &said), "{place}: it says\n{said}");
+            shown.push((page.path.clone(), arguments[0].to_owned()));
         }
     }
-    examples
-}
-
-/// Whether `said` is `says`, where `..` stands for a line that differs each time, and `...` for all others.
-fn is(says: &str, said: &str) -> bool {
-    let (says, said) = (without_lines(says), without_lines(said));
-    let (says, said): (Vec<_>, Vec<_>) = (says.lines().collect(), said.lines().collect());
-    let same =
-        |says: &[&str], said: &[&str]| says.iter().zip(said).all(|(a, b)| *a == ".." || a == b);
-    match says.strip_suffix(&["..."]) {
-        Some(says) => says.len() < said.len() && same(says, &said),
-        None => says.len() == said.len() && same(&says, &said),
+    let page = std::fs::read_to_string(root().join("docs/cli.md")).unwrap();
+    for command in ["check", "explain", "keygen", "schema", "migrate"] {
+        let is_shown = shown.contains(&("docs/cli.md".to_owned(), command.to_owned()));
+        assert!(is_shown, "no example of {command}");
+        assert!(page.contains(&format!("\n## `{command}`")), "no section for {command}");
     }
 }
 
@@ -53,21 +35,4 @@ fn without_lines(text: &str) -> String {
     parts.fold(first, |text, part| {
         text + "envoy.yaml:" + part.trim_start_matches(|c: char| c.is_ascii_digit())
     })
-}
-
-#[test]
-fn every_command_of_the_page_says_what_stands_there() {
-    let page = std::fs::read_to_string(root().join("docs/cli.md")).unwrap();
-    let examples = examples(&page);
-    for Example { arguments, stdin, says, line } in &examples {
-        let words: Vec<&str> = arguments.split(' ').collect();
-        let ran = run(&words, stdin);
-        let said = ran.stdout + &ran.stderr;
-        assert!(is(says, &said), "docs/cli.md:{line}: it says\n{said}");
-    }
-    for command in ["check", "explain", "keygen", "schema", "migrate"] {
-        let shown = |example: &Example| example.arguments.split(' ').next() == Some(command);
-        assert!(examples.iter().any(shown), "no example of {command}");
-        assert!(page.contains(&format!("\n## `{command}`")), "no section for {command}");
-    }
 }

@@ -16,6 +16,8 @@ mod docs;
 mod explain;
 mod keygen;
 mod migrate;
+#[path = "../../../tests/docs/pages.rs"]
+mod pages;
 mod schema;
 
 use std::io::Write;

@@ -30,6 +30,7 @@ impl Builder {
         } else {
             bootstrap["static_resources"]["listeners"] = self.listeners();
         }
+        (self.change)(&mut bootstrap);
         bootstrap
     }
 

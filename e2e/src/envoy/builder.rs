@@ -65,6 +65,7 @@ pub struct Builder {
     pub(super) extended_connect: bool,
     pub(super) socket_keys: bool,
     pub(super) labels: bool,
+    pub(super) change: fn(&mut Value),
     wasm_log_level: &'static str,
 }
 
@@ -89,6 +90,7 @@ impl Builder {
             extended_connect: true,
             socket_keys: false,
             labels: true,
+            change: |_| (),
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -246,6 +248,13 @@ impl Builder {
     #[must_use]
     pub fn without_labels(mut self) -> Self {
         self.labels = false;
+        self
+    }
+
+    /// Changes the whole configuration, as somebody would who writes Envoy's own.
+    #[must_use]
+    pub fn changed(mut self, change: fn(&mut Value)) -> Self {
+        self.change = change;
         self
     }
 

@@ -47,6 +47,11 @@ impl Envoy {
         self.address
     }
 
+    /// Where its admin interface listens.
+    pub fn admin_address(&self) -> SocketAddr {
+        self.admin
+    }
+
     /// The URL of a path here.
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
@@ -187,7 +192,7 @@ pub fn validate(file: &str, environment: &[(&str, &str)]) -> String {
 }
 
 /// Where the binary is: `$ENVOY`, or where `make envoy` puts it.
-fn binary() -> PathBuf {
+pub fn binary() -> PathBuf {
     if let Some(named) = env::var_os("ENVOY") {
         return named.into();
     }
