@@ -18,6 +18,7 @@ mod commands;
 mod examples;
 mod links;
 mod metrics;
+mod oauth2_proxy;
 mod pages;
 mod reference;
 mod words;
