@@ -61,7 +61,8 @@ fn main() {
     println!("oidc_gate.wasm: {size} bytes");
 }
 
-/// One listener's line: its own time, then how it differs from those before it.
+/// One listener's lines: its own time, how it differs from those before it, and what it adds to Envoy alone in units of
+/// what the no-op filter adds: that depends little on how fast the machine is.
 fn print_line<'a>(
     names: &[String],
     listener: usize,
@@ -71,11 +72,21 @@ fn print_line<'a>(
     let own = Estimate::of(times(listener), random);
     let mut line = format!("  {:<16} {:6.1}", names[listener], own.value);
     for (other, name) in names.iter().enumerate().take(listener) {
-        let differences: Vec<_> =
-            times(listener).iter().zip(times(other)).map(|(one, other)| one - other).collect();
-        let difference = Estimate::of(&differences, random);
+        let difference = Estimate::of(&differences(times(listener), times(other)), random);
         let ratio = own.value / Estimate::of(times(other), random).value;
         line += &format!("   {difference} to {name} (x {ratio:.2})");
     }
     println!("{line}");
+    if listener > scene::NOOP {
+        let added = |listener| differences(times(listener), times(scene::ALONE));
+        let Estimate { value, low, high } =
+            Estimate::of_ratio(&added(listener), &added(scene::NOOP), random);
+        let noop = &names[scene::NOOP];
+        println!("{:26}adds x {value:.2} [{low:.2}, {high:.2}] of what the {noop} adds", "");
+    }
+}
+
+/// What one listener takes more than another, in each round.
+fn differences(one: &[f64], other: &[f64]) -> Vec<f64> {
+    one.iter().zip(other).map(|(one, other)| one - other).collect()
 }

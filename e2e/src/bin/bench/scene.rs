@@ -14,6 +14,10 @@ use crate::upstream;
 
 /// The listeners that are always there, in the order of the table's lines.
 const LISTENERS: [&str; 4] = ["Envoy alone", "no-op filter", "the gate", "gate with x-user"];
+/// Of these, the one without a filter,
+pub(crate) const ALONE: usize = 0;
+/// and the one with a filter that decides nothing.
+pub(crate) const NOOP: usize = 1;
 
 /// Longer than any run: nothing is refreshed in the midst of one.
 const LIFESPAN: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -76,8 +80,8 @@ impl Scene {
             .env("SESSION_KEY", "c2VhbHMgY29va2llcyBpbiB0ZXN0cyBvbmx5ISEhISE=")
             .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
             .upstream(upstream::start())
-            .listener(LISTENERS[0], None)
-            .listener(LISTENERS[1], Some(noop))
+            .listener(LISTENERS[ALONE], None)
+            .listener(LISTENERS[NOOP], Some(noop))
             .listener(LISTENERS[3], Some(with_header));
         for (number, file) in others.iter().enumerate() {
             let (name, configuration) = (format!("other-{number}"), config.to_string());
@@ -228,8 +232,8 @@ impl Sample {
         let behind_noop = ("Bearer ".len() + noop_token, self.cookie.len());
         let client = |(number, name): (usize, &String)| {
             let (authorization, cookie) = match number {
-                0 => as_sent,
-                1 => behind_noop,
+                ALONE => as_sent,
+                NOOP => behind_noop,
                 _ => self.behind_gate,
             };
             let expected = upstream::answer(authorization, cookie);

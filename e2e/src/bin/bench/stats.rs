@@ -11,22 +11,37 @@ const RESAMPLES: usize = 2_000;
 pub(crate) struct Estimate {
     /// The mean.
     pub(crate) value: f64,
-    low: f64,
-    high: f64,
+    /// Where the interval begins.
+    pub(crate) low: f64,
+    /// Where it ends.
+    pub(crate) high: f64,
 }
 
 impl Estimate {
     /// The estimate of `values`, one a round.
     pub(crate) fn of(values: &[f64], random: &mut Random) -> Self {
-        let mut means: Vec<_> = (0..RESAMPLES)
+        Self::bootstrap(values.len(), random, |rounds| mean_of(values, rounds))
+    }
+
+    /// The mean of `values` as a multiple of that of `units`, both one a round: each drawing takes the same rounds of
+    /// both, since what disturbs one disturbs the other.
+    pub(crate) fn of_ratio(values: &[f64], units: &[f64], random: &mut Random) -> Self {
+        let ratio = |rounds: &[usize]| mean_of(values, rounds) / mean_of(units, rounds);
+        Self::bootstrap(values.len(), random, ratio)
+    }
+
+    /// `measure` of all rounds, and how it varies where rounds are drawn anew.
+    fn bootstrap(rounds: usize, random: &mut Random, measure: impl Fn(&[usize]) -> f64) -> Self {
+        let mut drawn: Vec<_> = (0..RESAMPLES)
             .map(|_| {
-                let drawn = values.iter().map(|_| values[random.below(values.len())]);
-                trimmed_mean(drawn.collect())
+                let drawn: Vec<_> = (0..rounds).map(|_| random.below(rounds)).collect();
+                measure(&drawn)
             })
             .collect();
-        means.sort_by(f64::total_cmp);
-        let at = |share: f64| means[(share * (RESAMPLES - 1) as f64) as usize];
-        Self { value: trimmed_mean(values.to_vec()), low: at(0.025), high: at(0.975) }
+        drawn.sort_by(f64::total_cmp);
+        let at = |share: f64| drawn[(share * (RESAMPLES - 1) as f64) as usize];
+        let all: Vec<_> = (0..rounds).collect();
+        Self { value: measure(&all), low: at(0.025), high: at(0.975) }
     }
 }
 
@@ -37,7 +52,9 @@ impl fmt::Display for Estimate {
     }
 }
 
-fn trimmed_mean(mut values: Vec<f64>) -> f64 {
+/// The mean of the values of these rounds, without the outermost.
+fn mean_of(values: &[f64], rounds: &[usize]) -> f64 {
+    let mut values: Vec<_> = rounds.iter().map(|round| values[*round]).collect();
     values.sort_by(f64::total_cmp);
     let out = values.len() / TRIMMED;
     let kept = &values[out..values.len() - out];
