@@ -63,18 +63,31 @@ impl Worker {
                 None => return Ok(Step::Wait),
             },
         };
-        let Some(rules) = self.bearer_rules(decision) else { return Err(Refusal::NoBearer.into()) };
-        let needs = self.needs(decision);
-        let identity =
-            Identity::of_bearer(&bearer, rules, needs, host.now()).map_err(
-                |unfit| match unfit {
-                    Unfit::Token(refusal) => Refusal::Bearer(refusal),
-                    Unfit::Right(missing) => Refusal::BearerRight(missing),
-                    Unfit::Otherwise(refusal) => *refusal,
-                },
-            )?;
+        let identity = match Identity::of_judged_bearer(&bearer, decision.rule, host.now()) {
+            Some(identity) => identity,
+            None => self.judge_bearer(host, &bearer, decision)?,
+        };
         log::decision(host, Level::Debug, request.arrival, "forward", "a bearer token");
         Ok(Step::Forward(Forward::authenticated(&identity, request)))
+    }
+
+    /// Judges a client's token for the rule that decided.
+    #[cold]
+    fn judge_bearer(
+        &self,
+        host: &dyn Host,
+        bearer: &Rc<Bearer>,
+        decision: &Decision,
+    ) -> Result<Identity, Refusal> {
+        let (needs, rules) = (self.needs(decision), self.bearer_rules(decision));
+        let rules = rules.ok_or(Refusal::NoBearer)?;
+        Identity::of_bearer(bearer, rules, decision.rule, needs, host.now()).map_err(|unfit| {
+            match unfit {
+                Unfit::Token(refusal) => Refusal::Bearer(refusal),
+                Unfit::Right(missing) => Refusal::BearerRight(missing),
+                Unfit::Otherwise(refusal) => *refusal,
+            }
+        })
     }
 
     /// A token whose signature was checked on this worker with the keys of today.

@@ -1,7 +1,7 @@
 //! Evidence: whoever holds one of these has been through the checks.
 //!
-//! [`Identity`] is made only by judging tokens against today's configuration and clock,
-//! [`PublicRule`] only from a rule that says so. A request goes upstream with one of them
+//! [`Identity`] is made only by judging tokens against today's configuration and clock, or where
+//! such a verdict still holds; [`PublicRule`] only from a rule that says so. A request goes upstream with one of them
 //! or not at all.
 
 use std::rc::Rc;
@@ -17,6 +17,7 @@ use super::metrics::Outcome;
 use super::sent::Sent;
 use super::shared::COOLDOWN;
 use super::turns::TurnId;
+use super::verdict::LastVerdict;
 
 /// A session that is open on this worker.
 #[derive(Debug)]
@@ -28,6 +29,7 @@ pub(super) struct Live {
     /// At which turn it would be refreshed.
     pub(super) turn: Option<TurnId>,
     sent: Sent,
+    judged: LastVerdict,
 }
 
 impl Live {
@@ -43,7 +45,41 @@ impl Live {
         let access_token = session.known_access_token();
         let sent = Sent::new(config, raw, Some(&session.id_token), access_token);
         let turn = TurnId::of(&session);
-        Self { session, with_first_key, turn, sent }
+        Self { session, with_first_key, turn, sent, judged: LastVerdict::default() }
+    }
+
+    /// Judges both tokens, each by its own rules (RFC 9700 section 2.3: the audience is checked on
+    /// every request), and by what the rule for this request needs. Gives the moment until which
+    /// they stay good by the same rules.
+    ///
+    /// # Errors
+    /// Which token was refused and why, or which right is missing.
+    pub(super) fn judge(
+        &self,
+        config: &Config,
+        needs: &Needs,
+        now: Timestamp,
+    ) -> Result<Timestamp, Unfit> {
+        let session = &self.session;
+        let mut until = Timestamp::LAST;
+        session.id_token.judge(&config.id_token)?;
+        // What goes upstream must not have expired there either.
+        if config.upstream.authorization == crate::config::Authorization::IdToken {
+            until = session.id_token.judge_unexpired(&config.id_token, now)?;
+        }
+        // A rule that wants a token of its own never gets the session's.
+        if needs.acquire.is_some() {
+            return Err(Refusal::missing(TokenKind::AccessToken).into());
+        }
+        let access_token = session.access_token.as_ref();
+        if let Some(rules) = needs.access_token.as_ref().or(config.access_token.as_ref()) {
+            match access_token {
+                Some(token) => until = until.min(token.verified()?.judge(rules, now)?),
+                None => return Err(Refusal::missing(TokenKind::AccessToken).into()),
+            }
+        }
+        policy::satisfy(&needs.claims, Some(&session.id_token), session.known_access_token())?;
+        Ok(until)
     }
 
     /// Whether its tokens came, or it was last noted in its cookie, a moment ago.
@@ -63,6 +99,7 @@ impl Live {
 pub(super) struct Bearer {
     token: AccessToken,
     sent: Sent,
+    judged: LastVerdict,
 }
 
 impl Bearer {
@@ -74,7 +111,7 @@ impl Bearer {
             crate::config::Authorization::IdToken | crate::config::Authorization::None => None,
         };
         let sent = Sent::new(config, authorization, None, Some(&token));
-        Self { token, sent }
+        Self { token, sent, judged: LastVerdict::default() }
     }
 
     /// The token.
@@ -129,36 +166,28 @@ enum Kind {
 }
 
 impl Identity {
-    /// Judges both tokens of a session, each by its own rules (RFC 9700 section 2.3: the
-    /// audience is checked on every request), and by what the rule for this request needs.
+    /// Judges a session for requests under `rule`, which needs `needs`: see [`Live::judge`].
     ///
     /// # Errors
     /// Which token was refused and why, or which right is missing.
     pub(super) fn of_session(
         live: &Rc<Live>,
         config: &Config,
+        rule: Option<usize>,
         needs: &Needs,
         now: Timestamp,
     ) -> Result<Self, Unfit> {
-        let session = &live.session;
-        session.id_token.judge(&config.id_token)?;
-        // What goes upstream must not have expired there either.
-        if config.upstream.authorization == crate::config::Authorization::IdToken {
-            session.id_token.judge_unexpired(&config.id_token, now)?;
-        }
-        // A rule that wants a token of its own never gets the session's.
-        if needs.acquire.is_some() {
-            return Err(Refusal::missing(TokenKind::AccessToken).into());
-        }
-        let access_token = session.access_token.as_ref();
-        if let Some(rules) = needs.access_token.as_ref().or(config.access_token.as_ref()) {
-            match access_token {
-                Some(token) => token.verified()?.judge(rules, now)?,
-                None => return Err(Refusal::missing(TokenKind::AccessToken).into()),
-            }
-        }
-        policy::satisfy(&needs.claims, Some(&session.id_token), session.known_access_token())?;
+        live.judged.keep(rule, now, live.judge(config, needs, now)?);
         Ok(Self(Kind::Session(Rc::clone(live))))
+    }
+
+    /// The same where the session was judged good under this rule, and still is: nearly always.
+    pub(super) fn of_judged_session(
+        live: &Rc<Live>,
+        rule: Option<usize>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        live.judged.holds(rule, now).then(|| Self(Kind::Session(Rc::clone(live))))
     }
 
     /// Judges the token that a rule acquired for this session, by the rule: `acquired` was
@@ -176,25 +205,36 @@ impl Identity {
         match &needs.access_token {
             Some(rules) => judge(token, rules, needs, now)?,
             None => return Err(Refusal::missing(TokenKind::AccessToken).into()),
-        }
+        };
         policy::satisfy(&needs.claims, Some(&live.session.id_token), Some(token))?;
         Ok(Self(Kind::Acquired(Rc::clone(acquired))))
     }
 
-    /// Judges a client's own access token by `rules`, and by the claims that `needs` asks for. An
-    /// ID token there is none, and so no claim of it.
+    /// Judges a client's own access token by `rules`, and by the claims that `needs` asks for, for
+    /// requests under `rule`. An ID token there is none, and so no claim of it.
     ///
     /// # Errors
     /// Why it was refused, or which right is missing.
     pub(super) fn of_bearer(
         bearer: &Rc<Bearer>,
         rules: &AccessTokenRules,
+        rule: Option<usize>,
         needs: &Needs,
         now: Timestamp,
     ) -> Result<Self, Unfit> {
-        judge(&bearer.token, rules, needs, now)?;
+        let until = judge(&bearer.token, rules, needs, now)?;
         policy::satisfy(&needs.claims, None, Some(&bearer.token))?;
+        bearer.judged.keep(rule, now, until);
         Ok(Self(Kind::Bearer(Rc::clone(bearer))))
+    }
+
+    /// The same where the token was judged good under this rule, and still is: nearly always.
+    pub(super) fn of_judged_bearer(
+        bearer: &Rc<Bearer>,
+        rule: Option<usize>,
+        now: Timestamp,
+    ) -> Option<Self> {
+        bearer.judged.holds(rule, now).then(|| Self(Kind::Bearer(Rc::clone(bearer))))
     }
 
     /// What becomes of its request, where it goes upstream.
@@ -216,18 +256,19 @@ impl Identity {
     }
 }
 
-/// A token for a rule that wants one of its own names nobody else, unless the rule lets it.
+/// A token for a rule that wants one of its own names nobody else, unless the rule lets it. Gives
+/// the moment until which it stays good.
 fn judge(
     token: &AccessToken,
     rules: &AccessTokenRules,
     needs: &Needs,
     now: Timestamp,
-) -> Result<(), Refusal> {
-    token.judge(rules, now)?;
-    match &needs.acquire {
-        Some(acquire) if !acquire.extra_audiences => token.judge_narrow(rules),
-        _ => Ok(()),
+) -> Result<Timestamp, Refusal> {
+    let until = token.judge(rules, now)?;
+    if needs.acquire.as_ref().is_some_and(|acquire| !acquire.extra_audiences) {
+        token.judge_narrow(rules)?;
     }
+    Ok(until)
 }
 
 /// A rule says that this request needs no user.

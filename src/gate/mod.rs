@@ -43,6 +43,7 @@ mod sessions;
 mod shared;
 mod tally;
 mod turns;
+mod verdict;
 mod wait;
 mod worker;
 

@@ -12,7 +12,7 @@ use crate::token::{IdToken, Kind, Refusal as TokenRefusal};
 use crate::wire::Timestamp;
 
 use super::host::Host;
-use super::identity::{Identity, Live};
+use super::identity::Live;
 use super::refusal::Refusal;
 use super::request::Request;
 use super::sessions::Freshness;
@@ -106,7 +106,7 @@ impl Worker {
     /// Whether `newest` came a moment ago and has to do: a provider may give one token till it
     /// ends. A cookie whose token is over by now does not, however young it is.
     fn has_to_do(&self, now: Timestamp, cookies: &Live, newest: &Rc<Live>) -> bool {
-        let good = || Identity::of_session(newest, &self.config, &Needs::default(), now).is_ok();
+        let good = || newest.judge(&self.config, &Needs::default(), now).is_ok();
         newest.came_just_now(now) && (newest.turn != cookies.turn || good())
     }
 

@@ -8,7 +8,7 @@ use crate::wire::{Json, Timestamp};
 
 use super::Step;
 use super::host::Host;
-use super::identity::{Identity, Live, Unfit};
+use super::identity::{Live, Unfit};
 use super::introspect::Informed;
 use super::metrics::Outcome;
 use super::refusal::{Refusal, Refused};
@@ -98,7 +98,7 @@ impl Worker {
 
     /// Whether the session is good, or would be after a refresh.
     fn lasts(&self, live: &Rc<Live>, now: Timestamp) -> bool {
-        match Identity::of_session(live, &self.config, &Needs::default(), now) {
+        match live.judge(&self.config, &Needs::default(), now) {
             Ok(_) => true,
             Err(Unfit::Token(refusal)) => refusal.expired() && live.session.refresh_token.is_some(),
             Err(Unfit::Right(_) | Unfit::Otherwise(_)) => false,

@@ -120,9 +120,9 @@ impl Worker {
         decision: &Decision,
     ) -> Result<Step, Refused> {
         let now = host.now();
-        let judged = match decision.rule.filter(|_| self.needs(decision).acquire.is_some()) {
-            Some(rule) => self.with_acquired(host, request, live, decision, rule),
-            None => Identity::of_session(live, &self.config, self.needs(decision), now).map(Some),
+        let judged = match Identity::of_judged_session(live, decision.rule, now) {
+            Some(identity) => Ok(Some(identity)),
+            None => self.judge(host, request, live, decision),
         };
         let identity = match judged {
             Ok(Some(identity)) => identity,
@@ -138,6 +138,24 @@ impl Worker {
             self.touched(host, request, live, now)
         };
         Ok(self.forward(host, request, &identity, live, cookies))
+    }
+
+    /// Judges the session for the rule that decided; `None`: the request waits for a token.
+    #[cold]
+    fn judge(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Rc<Live>,
+        decision: &Decision,
+    ) -> Result<Option<Identity>, Unfit> {
+        let needs = self.needs(decision);
+        match decision.rule {
+            Some(rule) if needs.acquire.is_some() => {
+                self.with_acquired(host, request, live, decision, rule)
+            }
+            rule => Identity::of_session(live, &self.config, rule, needs, host.now()).map(Some),
+        }
     }
 
     /// The session does not do for this request.
@@ -193,7 +211,7 @@ impl Worker {
         rule: usize,
     ) -> Result<Option<Identity>, Unfit> {
         let now = host.now();
-        Identity::of_session(live, &self.config, &Needs::default(), now)?;
+        live.judge(&self.config, &Needs::default(), now)?;
         let Some(acquired) = self.acquired(host, request, live, rule)? else { return Ok(None) };
         Identity::of_acquired(live, &acquired, self.needs(decision), now).map(Some)
     }

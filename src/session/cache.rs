@@ -7,7 +7,7 @@
 //! nothing.
 //!
 //! The cache only saves work, it decides nothing: expiry and today's configuration are
-//! judged by the caller on every request. It is bounded in bytes; a miss is cheap.
+//! judged by the caller. It is bounded in bytes; a miss is cheap.
 
 use std::hint::black_box;
 

@@ -100,11 +100,12 @@ impl AccessToken {
     }
 
     /// Whether the token is good for this API, now and by today's configuration: asked on
-    /// every request.
+    /// every request. Gives the moment until which it stays so by the same rules; then it has to
+    /// be judged anew.
     ///
     /// # Errors
     /// The [`Refusal`] of the first check that fails.
-    pub fn judge(&self, rules: &AccessTokenRules, now: Timestamp) -> Result<(), Refusal> {
+    pub fn judge(&self, rules: &AccessTokenRules, now: Timestamp) -> Result<Timestamp, Refusal> {
         self.is_good_for(rules, now).map_err(refused)
     }
 
@@ -189,9 +190,9 @@ impl AccessToken {
         Ok(Self { raw: raw.clone(), evidence, scope, claims })
     }
 
-    fn is_good_for(&self, rules: &AccessTokenRules, now: Timestamp) -> Result<(), Check> {
+    fn is_good_for(&self, rules: &AccessTokenRules, now: Timestamp) -> Result<Timestamp, Check> {
         let claims = &self.claims;
-        self.evidence.suffices(&rules.format, now)?;
+        let counts_until = self.evidence.suffices(&rules.format, now)?;
         // `iss`: the provider, byte for byte.
         if !rules.issuer.is_exactly(&claims.issuer) {
             let expected = rules.issuer.as_str().to_owned();
@@ -203,7 +204,7 @@ impl AccessToken {
             return Err(Check::Audience { expected, found: claims.audience.clone() });
         }
         // `exp`.
-        claims.unexpired(rules.clock_skew, now)?;
+        let expires = claims.unexpired(rules.clock_skew, now)?;
         // `scope`: all that this API needs, and last: a token that only lacks scope is right
         // in all else (RFC 6750 section 3.1).
         if !rules.scope.iter().all(|needed| self.scope.contains(needed)) {
@@ -211,7 +212,7 @@ impl AccessToken {
             let missing = missing.cloned().collect();
             return Err(Check::Scope { missing, found: self.scope.clone() });
         }
-        Ok(())
+        Ok(counts_until.min(expires))
     }
 }
 
@@ -224,21 +225,22 @@ impl fmt::Debug for AccessToken {
 }
 
 impl Evidence {
-    /// Whether it is what the configuration asks for, and still counts.
-    fn suffices(&self, format: &AccessTokenFormat, now: Timestamp) -> Result<(), Check> {
+    /// Whether it is what the configuration asks for, and still counts; and until when.
+    fn suffices(&self, format: &AccessTokenFormat, now: Timestamp) -> Result<Timestamp, Check> {
         match (self, format) {
             (Self::Signed { typ: found }, AccessTokenFormat::Jwt { typ: accepted, .. }) => {
                 // `typ`: `at+jwt`, or what the provider writes in its place. A header without it
                 // says as much as one with `JWT` (RFC 7519 section 5.1), as Okta's.
                 let typ = found.as_deref().unwrap_or("jwt");
                 if accepted.iter().any(|accepted| accepted == typ) {
-                    return Ok(());
+                    return Ok(Timestamp::LAST);
                 }
                 Err(Check::Type { expected: accepted.clone(), found: found.clone() })
             }
             (Self::Introspected { at }, AccessTokenFormat::Opaque { introspection_cache }) => {
                 let lasts = (*introspection_cache).max(ANSWER_LASTS);
-                if now >= *at && now.since(*at) <= lasts { Ok(()) } else { Err(Check::Unproven) }
+                let counts = now >= *at && now.since(*at) <= lasts;
+                if counts { Ok(at.plus(lasts)) } else { Err(Check::Unproven) }
             }
             _ => Err(Check::Unproven),
         }

@@ -125,12 +125,11 @@ impl Claims {
         }
     }
 
-    /// `exp`: now must be before it (RFC 7519 section 4.1.4), give or take the clock skew.
-    pub(super) fn unexpired(&self, skew: Duration, now: Timestamp) -> Result<(), Check> {
-        if now >= self.expires_at.plus(skew) {
-            return Err(Check::Expired { at: self.expires_at, now });
-        }
-        Ok(())
+    /// `exp`: now must be before it (RFC 7519 section 4.1.4), give or take the clock skew. Gives
+    /// the moment from which on it is not.
+    pub(super) fn unexpired(&self, skew: Duration, now: Timestamp) -> Result<Timestamp, Check> {
+        let end = self.expires_at.plus(skew);
+        if now < end { Ok(end) } else { Err(Check::Expired { at: self.expires_at, now }) }
     }
 
     /// `nbf` and `iat`: neither may be in the future (RFC 7519 sections 4.1.5, 4.1.6), give

@@ -100,11 +100,15 @@ impl IdToken {
         self.is_for(rules).map_err(refused)
     }
 
-    /// Step 9 of 3.1.3.7: now is before `exp`.
+    /// Step 9 of 3.1.3.7: now is before `exp`. Gives the moment from which on it is not.
     ///
     /// # Errors
     /// [`Check::Expired`].
-    pub fn judge_unexpired(&self, rules: &IdTokenRules, now: Timestamp) -> Result<(), Refusal> {
+    pub fn judge_unexpired(
+        &self,
+        rules: &IdTokenRules,
+        now: Timestamp,
+    ) -> Result<Timestamp, Refusal> {
         self.claims.unexpired(rules.clock_skew, now).map_err(refused)
     }
 

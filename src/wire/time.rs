@@ -8,6 +8,9 @@ use std::time::Duration;
 pub struct Timestamp(i64);
 
 impl Timestamp {
+    /// The end of all time.
+    pub const LAST: Self = Self(i64::MAX);
+
     /// The moment `millis` milliseconds after the epoch.
     #[must_use]
     pub const fn from_millis(millis: i64) -> Self {
@@ -52,8 +55,10 @@ impl Timestamp {
     }
 }
 
+/// Not by way of `Duration::as_millis`: 128 bits are a function of their own where numbers have 64.
 fn millis(duration: Duration) -> i64 {
-    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
+    seconds.saturating_mul(1_000).saturating_add(i64::from(duration.subsec_millis()))
 }
 
 #[cfg(test)]

@@ -47,6 +47,7 @@ mod told;
 mod trip;
 mod trip_faults;
 mod trip_workers;
+mod verdict;
 mod wait;
 mod workers;
 

@@ -48,6 +48,30 @@ fn who_waits_gets_no_more_time_by_a_change_of_the_configuration() {
     assert_eq!(scene.outcome(stream).unwrap().answer().status, 503);
 }
 
+/// What a refresh made is remembered under both configurations; what was found of it is not.
+#[test]
+fn tokens_that_were_good_by_the_configuration_before_are_judged_by_the_new_one() {
+    let (mut scene, mut browser) = left(-10);
+    let old = browser.clone();
+    scene.visit(&mut browser, "/").upstream();
+    for _ in 0..2 {
+        scene.send(&old.fetch("GET", "/api")).upstream();
+    }
+    let narrower = json!({"access_token": {"audiences": ["billing"]}});
+    for (changes, status) in [(narrower, 403), (json!({}), 200)] {
+        scene.change(changes);
+        scene.warm_up();
+        for browser in [&old, &browser] {
+            let outcome = scene.send(&browser.fetch("GET", "/api"));
+            match status {
+                200 => drop(outcome.upstream()),
+                status => assert_eq!(outcome.answer().status, status),
+            }
+        }
+    }
+    assert_eq!((scene.token_calls(), scene.provider.thefts), (2, 0));
+}
+
 #[test]
 fn a_refresh_that_is_under_way_when_the_configuration_changes_is_spent_once_and_kept() {
     let (mut scene, browser) = left(-10);

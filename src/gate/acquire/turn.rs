@@ -10,7 +10,7 @@ use super::asked;
 use super::memory::AskId;
 use crate::config::{Needs, Way};
 use crate::gate::host::Host;
-use crate::gate::identity::{Identity, Live};
+use crate::gate::identity::Live;
 use crate::gate::refresh::{REFRESHES_BEHIND, Turned};
 use crate::gate::refusal::Refusal;
 use crate::gate::request::Request;
@@ -139,6 +139,6 @@ impl Worker {
     fn may_call(&self, host: &dyn Host, live: &Rc<Live>, id: &AskId) -> bool {
         let now = host.now();
         let may_call = self.acquisitions.state(id).is_some_and(|state| state.may_call(now));
-        may_call && Identity::of_session(live, &self.config, &Needs::default(), now).is_ok()
+        may_call && live.judge(&self.config, &Needs::default(), now).is_ok()
     }
 }
