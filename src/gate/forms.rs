@@ -163,7 +163,7 @@ impl Worker {
         let pieces = cookies.write_form(&settings.keys, &form, state, origin, host)?;
         begun.cookies.extend(pieces.ok_or_else(|| self.unkept(request, Unkept::Cookies))?);
         let mut bytes: usize = 0;
-        for line in &request.arrival.cookies {
+        for line in request.arrival.cookies() {
             bytes = bytes.saturating_add(line.len());
         }
         for cookie in &begun.cookies {

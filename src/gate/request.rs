@@ -25,7 +25,9 @@ pub(super) struct Arrival<'a> {
     pub(super) target: &'a [u8],
     pub(super) authority: &'a [u8],
     pub(super) request_id: Option<&'a [u8]>,
-    pub(super) cookies: Vec<&'a [u8]>,
+    /// The first `Cookie` line, and what few requests have: further ones.
+    cookie: Option<&'a [u8]>,
+    more_cookies: Vec<&'a [u8]>,
     /// The first `Authorization`, and how many there are.
     pub(super) authorization: Option<&'a [u8]>,
     pub(super) authorizations: usize,
@@ -67,7 +69,8 @@ impl<'a> Arrival<'a> {
             b":method" => self.method = value,
             b":path" => self.target = value,
             b":authority" => self.authority = value,
-            b"cookie" => self.cookies.push(value),
+            b"cookie" if self.cookie.is_none() => self.cookie = Some(value),
+            b"cookie" => self.more_cookies.push(value),
             b"authorization" => {
                 self.authorizations = self.authorizations.saturating_add(1);
                 self.authorization = self.authorization.or(Some(value));
@@ -87,6 +90,11 @@ impl<'a> Arrival<'a> {
             }
             _ => {}
         }
+    }
+
+    /// The `Cookie` lines.
+    pub(super) fn cookies(&self) -> impl Iterator<Item = &'a [u8]> {
+        self.cookie.into_iter().chain(self.more_cookies.iter().copied())
     }
 
     /// The path, without the query (RFC 3986 section 3.3).
@@ -160,6 +168,13 @@ enum Endpoint {
     Session,
 }
 
+/// The host's name for the route. It costs a call, so it is asked only where any rule names one.
+#[cold]
+fn route(host: &dyn Host) -> Result<Vec<u8>, Refusal> {
+    // Without it the rule that should decide would be skipped, and another one obeyed.
+    host.route_name().ok_or(Refusal::NoRouteName)
+}
+
 fn endpoint(endpoints: &Endpoints, path: &[u8]) -> Option<Endpoint> {
     // Exact: `/callbackstuff` belongs to the application, and so does `?code=` elsewhere.
     [
@@ -210,9 +225,7 @@ impl Worker {
                 return self.login_endpoint(host, request, Some(rule));
             }
         }
-        let route = self.route(host)?;
-        let asked = Asked { method: arrival.method, path: arrival.target, route: &route };
-        let decision = self.rules.decide(&asked).map_err(|_| Refusal::AmbiguousPath)?;
+        let decision = self.decision(host, arrival)?;
         match (decision.access, PublicRule::of(&decision)) {
             (Access::Public, Some(rule)) => Ok(self.public(host, request, rule)),
             (Access::Deny, _) => Err(Refusal::Denied.into()),
@@ -243,13 +256,21 @@ impl Worker {
         self.session(host, request, decision)
     }
 
-    /// The host's name for the route, where any rule asks for it: it costs a call.
-    pub(super) fn route(&self, host: &dyn Host) -> Result<Vec<u8>, Refusal> {
-        if !self.rules.names_routes() {
-            return Ok(Vec::new());
-        }
-        // Without it the rule that should decide would be skipped, and another one obeyed.
-        host.route_name().ok_or(Refusal::NoRouteName)
+    /// What the rules say of a request.
+    ///
+    /// # Errors
+    /// They do not agree what its path is, or the host does not tell its route.
+    pub(super) fn decision(
+        &self,
+        host: &dyn Host,
+        arrival: &Arrival<'_>,
+    ) -> Result<Decision, Refusal> {
+        let asked = Asked { method: arrival.method, path: arrival.target, route: b"" };
+        let decision = match self.rules.names_routes() {
+            true => self.rules.decide(&Asked { route: &route(host)?, ..asked }),
+            false => self.rules.decide(&asked),
+        };
+        decision.map_err(|_| Refusal::AmbiguousPath)
     }
 
     /// What the rule that decided asks of a user's tokens.

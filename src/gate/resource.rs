@@ -2,7 +2,6 @@
 //! to it in challenges.
 
 use crate::config::{AccessTokenRules, Config, ProtectedResource, WELL_KNOWN};
-use crate::policy::Asked;
 use crate::wire::Json;
 
 use super::Step;
@@ -133,9 +132,7 @@ impl Worker {
             return None;
         }
         let arrival = request.arrival;
-        let route = self.route(host).ok()?;
-        let asked = Asked { method: arrival.method, path: arrival.target, route: &route };
-        let decision = self.rules.decide(&asked).ok()?;
+        let decision = self.decision(host, arrival).ok()?;
         let rule = decision.rule.and_then(|index| self.config.rules.get(index));
         let whole = || {
             let whole = self.config.protected_resource.as_ref();

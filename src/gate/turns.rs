@@ -168,11 +168,14 @@ pub(super) struct Booked {
 pub(super) struct Turns {
     booked: SortedMap<TurnId, Box<Booked>>,
     ended: SortedMap<[u8; 16], Timestamp>,
+    /// Whether any turn or session may have ended here: where none has, a request need not look.
+    any_ended: bool,
 }
 
 impl Turns {
     /// Books a turn, or what became of it. The lease stays as it was.
     pub(super) fn set(&mut self, id: TurnId, turn: Turn, now: Timestamp) {
+        self.any_ended |= matches!(turn, Turn::Ended);
         let lease = self.booked.get(&id).and_then(|booked| booked.lease);
         self.booked.insert(id, Box::new(Booked { at: now, lease, turn }));
     }
@@ -218,6 +221,7 @@ impl Turns {
     /// older cookie of it, and whatever call is still under way.
     pub(super) fn end(&mut self, live: &Live, now: Timestamp) {
         let session = live.session.id;
+        self.any_ended = true;
         for (_, booked) in self.booked.iter_mut().filter(|(id, _)| id.session == session) {
             (booked.at, booked.turn) = (now, Turn::Ended);
         }
@@ -230,6 +234,11 @@ impl Turns {
 
     /// Whether the session was ended here a moment ago.
     pub(super) fn ended(&self, live: &Live) -> bool {
+        self.any_ended && self.has_ended(live)
+    }
+
+    #[cold]
+    fn has_ended(&self, live: &Live) -> bool {
         let turn = live.turn.and_then(|id| self.get(&id));
         matches!(turn, Some(Turn::Ended)) || self.session_ended(&live.session.id)
     }
@@ -274,6 +283,8 @@ impl Turns {
             }
         });
         self.ended.retain(|_, at| now.since(*at) <= LOGOUT);
+        let mut turns = self.booked.iter().map(|(_, booked)| &booked.turn);
+        self.any_ended = !self.ended.is_empty() || turns.any(|turn| matches!(turn, Turn::Ended));
     }
 }
 

@@ -258,8 +258,7 @@ impl Worker {
     }
 
     fn jar<'a>(&self, arrival: &Arrival<'a>) -> Jar<'a> {
-        let lines = arrival.cookies.iter().copied();
-        self.cookies.as_ref().map(|cookies| cookies.collect(lines)).unwrap_or_default()
+        self.cookies.as_ref().map(|cookies| cookies.collect(arrival.cookies())).unwrap_or_default()
     }
 
     fn step(

@@ -18,7 +18,7 @@ pub mod url;
 pub use cookie::{SameSite, SetCookie};
 pub use fields::Fields;
 pub use form::{Form, FormError};
-pub use head::Head;
+pub use head::{Head, Pair};
 pub use header::{FoldedName, HeaderName, HeaderValue, InvalidHeader};
 pub use local_path::LocalPath;
 pub use response::Response;

@@ -4,7 +4,7 @@
 //! count(4) | count x (name_size(4) value_size(4)) | count x (name 0 value 0)     little-endian
 //! ```
 
-use crate::http::Head;
+use crate::http::{Head, Pair};
 
 /// The map with nothing in it.
 pub(super) const EMPTY: [u8; 4] = [0; 4];
@@ -12,23 +12,47 @@ pub(super) const EMPTY: [u8; 4] = [0; 4];
 /// Most pairs that are read; hosts allow far fewer.
 const PAIRS_LIMIT: usize = 4_096;
 
+/// Room for the pairs of a usual head, for [`read_into`].
+pub(super) const ROOM: [Pair<'_>; 32] = [(b"", b""); 32];
+
 /// The pairs of `bytes`, or `None` where they are not a map.
 pub(super) fn read(bytes: &[u8]) -> Option<Head<'_>> {
-    // An empty answer is an empty map.
-    let Some((count, rest)) = number(bytes) else { return Some(Head::new(Vec::new())) };
-    let (mut sizes, mut texts) =
-        rest.split_at_checked(count.checked_mul(8).filter(|_| count <= PAIRS_LIMIT)?)?;
-    let mut pairs = Vec::with_capacity(count);
-    while !sizes.is_empty() {
+    let (count, rest) = counted(bytes)?;
+    let mut pairs = vec![(&b""[..], &b""[..]); count];
+    fill(&mut pairs, rest)?;
+    Some(Head::new(pairs))
+}
+
+/// The same without asking for memory, where `room` is enough.
+pub(super) fn read_into<'r, 'b: 'r>(room: &'r mut [Pair<'b>], bytes: &'b [u8]) -> Option<Head<'r>> {
+    let (count, rest) = counted(bytes)?;
+    match room.get_mut(..count) {
+        Some(pairs) => {
+            fill(pairs, rest)?;
+            Some(Head::borrowed(pairs))
+        }
+        None => read(bytes),
+    }
+}
+
+/// How many pairs there are, and what follows that; an empty answer is an empty map.
+fn counted(bytes: &[u8]) -> Option<(usize, &[u8])> {
+    number(bytes).or(Some((0, bytes))).filter(|(count, _)| *count <= PAIRS_LIMIT)
+}
+
+/// Reads as many pairs as there are places.
+fn fill<'b>(pairs: &mut [Pair<'b>], rest: &'b [u8]) -> Option<()> {
+    let (mut sizes, mut texts) = rest.split_at_checked(pairs.len().checked_mul(8)?)?;
+    for pair in pairs {
         let (name_size, rest) = number(sizes)?;
         let (value_size, rest) = number(rest)?;
         sizes = rest;
         let (name, rest) = text(texts, name_size)?;
         let (value, rest) = text(rest, value_size)?;
         texts = rest;
-        pairs.push((name, value));
+        *pair = (name, value);
     }
-    Some(Head::new(pairs))
+    Some(())
 }
 
 /// The map of `pairs`.

@@ -3,6 +3,9 @@
 //! The host asks [`allocate`] for memory during a call of ours, writes into it, and gives back
 //! where and how much. Neither is believed: only what was handed out is read, and no more of it
 //! than that. Anything else is an error of the call.
+//!
+//! One piece, large enough for nearly every head, is used again and again: asking for memory and
+//! giving it back costs a request more than what most of the gate does about it.
 
 use std::alloc::Layout;
 use std::cell::Cell;
@@ -13,10 +16,14 @@ use super::abi::HostError;
 /// How many pieces a host may ask for in one call; the known ones ask for one.
 const BLOCKS: usize = 2;
 
+/// Bytes of the piece that is kept.
+const KEPT: usize = 16 * 1024;
+
 /// A piece of memory of ours; null for none.
 #[derive(Clone, Copy)]
 struct Block {
     start: *mut u8,
+    /// What the host asked for. There are at least [`KEPT`] bytes.
     size: usize,
 }
 
@@ -25,6 +32,8 @@ const NONE: Block = Block { start: ptr::null_mut(), size: 0 };
 thread_local! {
     /// What was handed out, and is the host's until its call returns.
     static HANDED_OUT: Cell<[Block; BLOCKS]> = const { Cell::new([NONE; BLOCKS]) };
+    /// Where the piece that is kept begins, while nobody has it; else null.
+    static SPARE: Cell<*mut u8> = const { Cell::new(ptr::null_mut()) };
 }
 
 /// Memory for `size` bytes, or null: the host takes that for a failed call.
@@ -33,17 +42,43 @@ pub(super) fn allocate(size: usize) -> *mut u8 {
     let Some(free) = blocks.iter_mut().find(|block| block.start.is_null()) else {
         return ptr::null_mut();
     };
-    let start = match Layout::array::<u8>(size) {
-        // SAFETY: the layout's size is not zero.
-        Ok(layout) if size > 0 => unsafe { std::alloc::alloc(layout) },
-        _ => ptr::null_mut(),
-    };
+    let spare = if size <= KEPT { SPARE.replace(ptr::null_mut()) } else { ptr::null_mut() };
+    let start = if spare.is_null() { obtain(size) } else { spare };
     *free = Block { start, size };
     HANDED_OUT.set(blocks);
     start
 }
 
-/// Bytes that the host wrote into memory of ours; freed when dropped.
+/// A new piece.
+#[cold]
+fn obtain(size: usize) -> *mut u8 {
+    // SAFETY: the layout's size is not zero.
+    layout(size).map_or(ptr::null_mut(), |layout| unsafe { std::alloc::alloc(layout) })
+}
+
+/// Keeps a piece of which `size` bytes were asked for, or frees it.
+fn give_back(start: *mut u8, size: usize) {
+    if size <= KEPT && SPARE.get().is_null() {
+        SPARE.set(start);
+    } else {
+        free(start, size);
+    }
+}
+
+#[cold]
+fn free(start: *mut u8, size: usize) {
+    if let Some(layout) = layout(size) {
+        // SAFETY: made by `obtain` with this very layout, and nobody has it any more.
+        unsafe { std::alloc::dealloc(start, layout) };
+    }
+}
+
+/// What a piece takes of which `size` bytes are asked for.
+fn layout(size: usize) -> Option<Layout> {
+    Layout::array::<u8>(size.max(KEPT)).ok()
+}
+
+/// Bytes that the host wrote into memory of ours; given back when dropped.
 pub(super) struct HostBytes {
     block: Block,
     /// How much of it was written: not more than there is.
@@ -90,12 +125,8 @@ impl HostBytes {
 
 impl Drop for HostBytes {
     fn drop(&mut self) {
-        if self.block.start.is_null() {
-            return;
-        }
-        if let Ok(layout) = Layout::array::<u8>(self.block.size) {
-            // SAFETY: made by `allocate` with this very layout, owned here, not used after this.
-            unsafe { std::alloc::dealloc(self.block.start, layout) };
+        if !self.block.start.is_null() {
+            give_back(self.block.start, self.block.size);
         }
     }
 }

@@ -78,7 +78,7 @@ fn hand_over(undecided: &mut Undecided, size: usize) -> Option<Step> {
 fn more(stream: u32) -> Action {
     match fate(stream) {
         Some(Fate::Open) => Action::Continue,
-        Some(Fate::Undecided | Fate::Over) | None => Action::Pause,
+        Some(Fate::New | Fate::Waiting | Fate::Over) | None => Action::Pause,
     }
 }
 
@@ -127,22 +127,31 @@ fn decide(
     decide: impl FnOnce(&mut Worker, &mut dyn Host, &Head<'_>) -> Step,
 ) -> Option<Step> {
     let bytes = abi::pairs(Map::Request).ok()?;
-    let head = map::read(bytes.as_slice())?;
+    let mut room = map::ROOM;
+    let head = map::read_into(&mut room, bytes.as_slice())?;
     vm::with(|vm| vm.decide(undecided, |worker, host| decide(worker, host, &head))).flatten()
 }
 
 /// A response's head is there: our cookies go with it, on answers of ours too. That way
 /// hosts that keep one `Set-Cookie` of a local reply send them all.
 pub(super) fn response(stream: u32) -> Action {
+    if vm::with(|vm| vm.keeps_cookies()).unwrap_or(false) {
+        add_cookies(stream);
+    }
+    Action::Continue
+}
+
+#[cold]
+fn add_cookies(stream: u32) {
     let cookies = vm::with(|vm| vm.take_cookies(stream)).unwrap_or_default();
     if cookies.is_empty() {
-        return Action::Continue;
+        return;
     }
     // A shared cache that keeps this response would hand out somebody's session.
     let mut written = abi::set_header(Map::Response, b"cache-control", b"no-store");
     if written.is_err() {
         abi::log(abi::LEVEL_WARN, "a response could not be kept from caches: it gets no cookie");
-        return Action::Continue;
+        return;
     }
     for cookie in cookies {
         let added = abi::add_header(Map::Response, b"set-cookie", cookie.as_str().as_bytes());
@@ -151,5 +160,4 @@ pub(super) fn response(stream: u32) -> Action {
     if written.is_err() {
         abi::log(abi::LEVEL_WARN, "a cookie could not be added to a response");
     }
-    Action::Continue
 }

@@ -30,8 +30,10 @@ struct Plugin {
 /// How far a request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// It has just come, or it waits.
-    Undecided,
+    /// It has just come.
+    New,
+    /// It waits, and its worker knows what for.
+    Waiting,
     /// It was let through; what else of the request comes may follow.
     Open,
     /// It was answered, or the host keeps it: nothing more is done about it.
@@ -44,7 +46,6 @@ struct Stream {
     fate: Fate,
     /// Of a stream that waits: all of its body is there, so many bytes.
     body: Option<usize>,
-    for_response: Option<Box<ForResponse>>,
 }
 
 /// Cookies of ours for a stream's response, and what they hold.
@@ -55,7 +56,7 @@ struct ForResponse {
 
 impl Stream {
     const fn new(plugin: u32) -> Self {
-        Self { plugin, fate: Fate::Undecided, body: None, for_response: None }
+        Self { plugin, fate: Fate::New, body: None }
     }
 }
 
@@ -87,6 +88,8 @@ impl Undecided {
 pub(super) struct Vm {
     plugins: SortedMap<u32, Plugin>,
     streams: SortedMap<u32, Stream>,
+    /// What goes with the responses of some streams: few, so that the others look at no list.
+    for_responses: SortedMap<u32, ForResponse>,
     /// Once a plugin was configured. All plugins of the VM count together.
     metrics: Option<Metrics>,
 }
@@ -98,6 +101,7 @@ thread_local! {
         ManuallyDrop::new(RefCell::new(Vm {
             plugins: SortedMap::new(),
             streams: SortedMap::new(),
+            for_responses: SortedMap::new(),
             metrics: None,
         }))
     };
@@ -126,10 +130,18 @@ impl Vm {
     /// A stream of `plugin` begins. One that had its number before is gone, told or not.
     pub(super) fn stream_begins(&mut self, stream: u32, plugin: u32) {
         if let Some(old) = self.streams.insert(stream, Stream::new(plugin)) {
-            self.waits_no_longer(stream, old.plugin);
+            self.stream_ends(stream, &old);
         }
     }
 
+    fn stream_ends(&mut self, stream: u32, known: &Stream) {
+        self.for_responses.remove(&stream);
+        if known.fate == Fate::Waiting {
+            self.waits_no_longer(stream, known.plugin);
+        }
+    }
+
+    #[cold]
     fn waits_no_longer(&mut self, stream: u32, plugin: u32) {
         if let Some(plugin) = self.plugins.get_mut(&plugin) {
             plugin.worker.gone(StreamId(stream));
@@ -139,7 +151,7 @@ impl Vm {
     /// A stream or a plugin is gone.
     pub(super) fn gone(&mut self, context: u32) {
         match self.streams.remove(&context) {
-            Some(stream) => self.waits_no_longer(context, stream.plugin),
+            Some(stream) => self.stream_ends(context, &stream),
             None => {
                 self.plugins.remove(&context);
             }
@@ -150,11 +162,11 @@ impl Vm {
     /// host never announced is known from here on, so that it too is answered once.
     pub(super) fn undecided(&mut self, stream: u32) -> Option<Undecided> {
         let plugin = match self.streams.get_mut(&stream) {
-            Some(known) if known.fate != Fate::Undecided => return None,
-            Some(known) => {
+            Some(known) if matches!(known.fate, Fate::New | Fate::Waiting) => {
                 known.fate = Fate::Over;
                 known.plugin
             }
+            Some(_) => return None,
             None => {
                 let unknown = Stream { fate: Fate::Over, ..Stream::new(NO_PLUGIN) };
                 self.streams.insert(stream, unknown);
@@ -178,7 +190,7 @@ impl Vm {
 
     /// The stream waits.
     pub(super) fn waits(&mut self, undecided: &Undecided) {
-        self.set_fate(undecided.stream, Fate::Undecided);
+        self.set_fate(undecided.stream, Fate::Waiting);
     }
 
     /// The stream is let through.
@@ -294,15 +306,20 @@ impl Vm {
         cookies: Vec<HeaderValue>,
         stamp: Option<Stamp>,
     ) {
-        if let Some(stream) = self.streams.get_mut(&stream) {
-            stream.for_response = Some(Box::new(ForResponse { cookies, stamp }));
+        // One that the host says nothing of any more would be kept for ever.
+        if self.streams.get(&stream).is_some() {
+            self.for_responses.insert(stream, ForResponse { cookies, stamp });
         }
+    }
+
+    /// Whether cookies were kept for any response.
+    pub(super) const fn keeps_cookies(&self) -> bool {
+        !self.for_responses.is_empty()
     }
 
     /// Gives the cookies for the stream's response, once, if they still hold.
     pub(super) fn take_cookies(&mut self, stream: u32) -> Vec<HeaderValue> {
-        let kept = self.streams.get_mut(&stream).and_then(|stream| stream.for_response.take());
-        let Some(kept) = kept else { return Vec::new() };
+        let Some(kept) = self.for_responses.remove(&stream) else { return Vec::new() };
         let holds = match kept.stamp {
             Some(stamp) => self
                 .of_stream(stream, |worker, host| worker.still_holds(host, &stamp))
