@@ -41,7 +41,7 @@ impl Worker {
         host: &mut dyn Host,
         request: &Request<'_>,
     ) -> Result<Step, Refused> {
-        if request.arrival.method != b"GET" {
+        if request.arrival.method() != b"GET" {
             return Err(Refusal::MethodNotAllowed { allow: "GET" }.into());
         }
         if !self.provider.ready() {

@@ -99,7 +99,7 @@ impl Worker {
         let length = request.head.first("content-length").and_then(number);
         if !self.config.preserve_post || how == Unauthenticated::Deny {
             Err(Unkept::Off)
-        } else if !navigation::same_origin(&request.arrival.metadata(), &request.origin) {
+        } else if !navigation::same_origin(&request.arrival.metadata, &request.origin) {
             Err(Unkept::Elsewhere)
         } else if !request.head.first("content-type").is_some_and(is_plain_form) {
             Err(Unkept::Kind)

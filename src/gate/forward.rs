@@ -34,9 +34,15 @@ pub struct Forward {
     cookie: Rest,
     remove: Vec<Vec<u8>>,
     set: Option<Rc<[(HeaderName, HeaderValue)]>>,
-    cookies: Vec<SetCookie>,
-    stamp: Option<Stamp>,
+    with_response: Option<Box<WithResponse>>,
     outcome: Outcome,
+}
+
+/// What goes with the response of few requests; the others have no room for it.
+#[derive(Debug)]
+struct WithResponse {
+    cookies: Vec<SetCookie>,
+    stamp: Stamp,
 }
 
 /// Which session the cookies of a response hold, and when that was decided. A response may
@@ -66,8 +72,7 @@ impl Forward {
             cookie: request.jar.others(),
             remove: arrival.foreign(),
             set: Some(Rc::clone(&sent.headers)),
-            cookies: Vec::new(),
-            stamp: None,
+            with_response: None,
             outcome: identity.outcome(),
         }
     }
@@ -79,8 +84,7 @@ impl Forward {
             cookie: request.jar.others(),
             remove: request.arrival.foreign(),
             set: None,
-            cookies: Vec::new(),
-            stamp: None,
+            with_response: None,
             outcome: Outcome::ForwardPublic,
         }
     }
@@ -92,8 +96,7 @@ impl Forward {
     /// The same, and these cookies with the response, if they still hold then.
     #[must_use]
     pub(super) fn with_cookies(mut self, cookies: Vec<SetCookie>, stamp: Stamp) -> Self {
-        self.cookies = cookies;
-        self.stamp = Some(stamp);
+        self.with_response = Some(Box::new(WithResponse { cookies, stamp }));
         self
     }
 
@@ -128,13 +131,13 @@ impl Forward {
 
     /// What the cookies hold, where there are any.
     #[must_use]
-    pub const fn stamp(&self) -> Option<Stamp> {
-        self.stamp
+    pub fn stamp(&self) -> Option<Stamp> {
+        self.with_response.as_ref().map(|with| with.stamp)
     }
 
     /// Cookies to add to the upstream's response, if they still hold when it comes.
     #[must_use]
     pub fn cookies(&self) -> &[SetCookie] {
-        &self.cookies
+        self.with_response.as_ref().map_or(&[], |with| &with.cookies)
     }
 }

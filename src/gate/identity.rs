@@ -1,9 +1,10 @@
 //! Evidence: whoever holds one of these has been through the checks.
 //!
 //! [`Identity`] is made only by judging tokens against today's configuration and clock, or where
-//! such a verdict still holds; [`PublicRule`] only from a rule that says so. A request goes upstream with one of them
-//! or not at all.
+//! such a verdict still holds; [`PublicRule`] only from a rule that says so. A request goes
+//! upstream with one of them or not at all.
 
+use std::ops::Range;
 use std::rc::Rc;
 
 use crate::config::{Access, AccessTokenRules, Config, Needs};
@@ -15,6 +16,7 @@ use crate::wire::Timestamp;
 use super::acquire::memory::Acquired;
 use super::metrics::Outcome;
 use super::sent::Sent;
+use super::sessions::fresh_until;
 use super::shared::COOLDOWN;
 use super::turns::TurnId;
 use super::verdict::LastVerdict;
@@ -28,6 +30,9 @@ pub(super) struct Live {
     pub(super) with_first_key: bool,
     /// At which turn it would be refreshed.
     pub(super) turn: Option<TurnId>,
+    /// When nothing is due but to pass its requests on: it is not over, its cookie can stay as it
+    /// is, and its tokens are fresh.
+    quiet: Range<Timestamp>,
     sent: Sent,
     judged: LastVerdict,
 }
@@ -45,7 +50,20 @@ impl Live {
         let access_token = session.known_access_token();
         let sent = Sent::new(config, raw, Some(&session.id_token), access_token);
         let turn = TurnId::of(&session);
-        Self { session, with_first_key, turn, sent, judged: LastVerdict::default() }
+        let quiet = match (&config.session, fresh_until(&session, config)) {
+            (Some(settings), Some(fresh_until)) if with_first_key => {
+                let quiet = session.quiet(settings);
+                quiet.start..quiet.end.min(fresh_until)
+            }
+            _ => Timestamp::LAST..Timestamp::LAST,
+        };
+        Self { session, with_first_key, turn, quiet, sent, judged: LastVerdict::default() }
+    }
+
+    /// Whether nothing is due at `now` but to pass its requests on; nearly always so. Otherwise
+    /// what may be due has to be asked one by one.
+    pub(super) fn is_quiet(&self, now: Timestamp) -> bool {
+        self.quiet.contains(&now)
     }
 
     /// Judges both tokens, each by its own rules (RFC 9700 section 2.3: the audience is checked on

@@ -67,7 +67,7 @@ impl Worker {
         request: &Request<'_>,
         rule: Option<usize>,
     ) -> Result<Step, Refused> {
-        if !matches!(request.arrival.method, b"GET" | b"HEAD") {
+        if !matches!(request.arrival.method(), b"GET" | b"HEAD") {
             return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }.into());
         }
         if request.arrival.embedded_elsewhere() {
@@ -159,10 +159,10 @@ impl Worker {
 /// Whether a request that needs a login is sent there.
 pub(super) fn redirects(request: &Request<'_>, how: Unauthenticated) -> bool {
     match how {
-        Unauthenticated::Auto => navigation::kind(&request.arrival.metadata()) == Kind::PageLoad,
+        Unauthenticated::Auto => navigation::kind(&request.arrival.metadata) == Kind::PageLoad,
         // A POST is never redirected: the browser would lose its body, or send it on. A form is
         // kept, or its sender is told.
-        Unauthenticated::Redirect => matches!(request.arrival.method, b"GET" | b"HEAD"),
+        Unauthenticated::Redirect => matches!(request.arrival.method(), b"GET" | b"HEAD"),
         Unauthenticated::Deny => false,
     }
 }

@@ -22,12 +22,12 @@ impl Worker {
         request: &Request<'_>,
     ) -> Result<Step, Refused> {
         let arrival = request.arrival;
-        if !matches!(arrival.method, b"GET" | b"POST") {
+        if !matches!(arrival.method(), b"GET" | b"POST") {
             return Err(Refusal::MethodNotAllowed { allow: "GET, POST" }.into());
         }
         // Another site may link to the logout, but not hide it in a form or an image.
         if arrival.embedded_elsewhere()
-            || navigation::cross_site_unsafe(&arrival.metadata(), &request.origin)
+            || navigation::cross_site_unsafe(&arrival.metadata, &request.origin)
         {
             return Err(Refusal::CrossSite.into());
         }

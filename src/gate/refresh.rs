@@ -43,13 +43,13 @@ impl Worker {
         request: &Request<'_>,
         live: &Rc<Live>,
     ) -> Result<Turned, Refusal> {
-        match self.freshness(&live.session, host.now()) {
-            Freshness::Fresh => Ok(Turned::Go(Rc::clone(live))),
-            Freshness::Due | Freshness::Over => self.due_turn(host, request, live),
+        match live.is_quiet(host.now()) {
+            true => Ok(Turned::Go(Rc::clone(live))),
+            false => self.due_turn(host, request, live),
         }
     }
 
-    /// What the request does about a token that runs out.
+    /// What the request does about a token that may run out.
     ///
     /// An older cookie may be several refreshes behind: each is looked up in its turn.
     #[cold]

@@ -3,8 +3,8 @@
 use std::rc::Rc;
 
 use crate::config::{Access, Endpoints, Needs, UpstreamHeader};
-use crate::http::Head;
 use crate::http::url::{Origin, Scheme};
+use crate::http::{Head, split_target};
 use crate::policy::navigation::{self, FetchMetadata, Kind};
 use crate::policy::{Asked, Decision};
 use crate::session::Jar;
@@ -20,7 +20,8 @@ use super::{Step, log, tally};
 /// What of a request's head decides anything, found in one walk.
 #[derive(Debug, Default)]
 pub(super) struct Arrival<'a> {
-    pub(super) method: &'a [u8],
+    /// The method, and what the browser says of how the request was made (Fetch Metadata).
+    pub(super) metadata: FetchMetadata<'a>,
     /// Path and query, as they came.
     pub(super) target: &'a [u8],
     pub(super) authority: &'a [u8],
@@ -31,11 +32,6 @@ pub(super) struct Arrival<'a> {
     /// The first `Authorization`, and how many there are.
     pub(super) authorization: Option<&'a [u8]>,
     pub(super) authorizations: usize,
-    accept: Option<&'a [u8]>,
-    sec_fetch_mode: Option<&'a [u8]>,
-    sec_fetch_site: Option<&'a [u8]>,
-    origin: Option<&'a [u8]>,
-    upgrade: Option<&'a [u8]>,
     foreign: Vec<&'a [u8]>,
     /// `Connection` names a header that the gate sets.
     nominated: bool,
@@ -65,8 +61,9 @@ impl<'a> Arrival<'a> {
     }
 
     fn field(&mut self, name: &[u8], value: &'a [u8], identity: &[UpstreamHeader]) {
+        let metadata = &mut self.metadata;
         match name {
-            b":method" => self.method = value,
+            b":method" => metadata.method = value,
             b":path" => self.target = value,
             b":authority" => self.authority = value,
             b"cookie" if self.cookie.is_none() => self.cookie = Some(value),
@@ -76,14 +73,14 @@ impl<'a> Arrival<'a> {
                 self.authorization = self.authorization.or(Some(value));
             }
             b"x-request-id" => self.request_id = Some(value),
-            b"accept" => self.accept = self.accept.or(Some(value)),
-            b"sec-fetch-mode" => self.sec_fetch_mode = Some(value),
-            b"sec-fetch-site" => self.sec_fetch_site = Some(value),
-            b"origin" => self.origin = Some(value),
-            b"upgrade" => self.upgrade = Some(value),
+            b"accept" => metadata.accept = metadata.accept.or(Some(value)),
+            b"sec-fetch-mode" => metadata.sec_fetch_mode = Some(value),
+            b"sec-fetch-site" => metadata.sec_fetch_site = Some(value),
+            b"origin" => metadata.origin = Some(value),
+            b"upgrade" => metadata.upgrade = Some(value),
             b"connection" => self.nominated |= nominates(value, identity),
             // Over HTTP/2 a WebSocket comes as an extended CONNECT (RFC 8441 section 4).
-            b":protocol" => self.upgrade = self.upgrade.or(Some(value)),
+            b":protocol" => metadata.upgrade = metadata.upgrade.or(Some(value)),
             // Most hosts write names in small letters, but not all (RFC 9110 section 5.1).
             _ if name.iter().any(u8::is_ascii_uppercase) => {
                 self.field(&name.to_ascii_lowercase(), value, identity);
@@ -99,13 +96,12 @@ impl<'a> Arrival<'a> {
 
     /// The path, without the query (RFC 3986 section 3.3).
     pub(super) fn path(&self) -> &'a [u8] {
-        self.target.split(|byte| *byte == b'?').next().unwrap_or_default()
+        split_target(self.target).0
     }
 
     /// The query, without its question mark.
     pub(super) fn query(&self) -> &'a [u8] {
-        let mut parts = self.target.splitn(2, |byte| *byte == b'?');
-        parts.nth(1).unwrap_or_default()
+        split_target(self.target).1
     }
 
     /// Identity headers that came from outside, to be removed.
@@ -116,34 +112,27 @@ impl<'a> Arrival<'a> {
         self.foreign.iter().map(|name| name.to_vec()).collect()
     }
 
-    /// What the browser says of how the request was made (Fetch Metadata).
-    pub(super) const fn metadata(&self) -> FetchMetadata<'a> {
-        FetchMetadata {
-            method: self.method,
-            accept: self.accept,
-            sec_fetch_mode: self.sec_fetch_mode,
-            sec_fetch_site: self.sec_fetch_site,
-            origin: self.origin,
-            upgrade: self.upgrade,
-        }
+    /// The method, as it came.
+    pub(super) const fn method(&self) -> &'a [u8] {
+        self.metadata.method
     }
 
     /// Whether another site has the browser ask without the user seeing it: by an image, a
     /// frame's script, a form that is no navigation. A sibling host is another site too.
     pub(super) fn embedded_elsewhere(&self) -> bool {
         let ours = |site: &[u8]| matches!(site, b"same-origin" | b"none");
-        self.sec_fetch_site.is_some_and(|site| !ours(site))
-            && self.sec_fetch_mode.is_some_and(|mode| mode != b"navigate")
+        self.metadata.sec_fetch_site.is_some_and(|site| !ours(site))
+            && self.metadata.sec_fetch_mode.is_some_and(|mode| mode != b"navigate")
     }
 
     /// Whether a person sent a form and looks at the answer.
     pub(super) fn is_form(&self) -> bool {
-        self.method == b"POST" && self.wants_page()
+        self.method() == b"POST" && self.wants_page()
     }
 
     /// Whether a person looks at the answer, whatever the method: a form's POST too.
     pub(super) fn wants_page(&self) -> bool {
-        navigation::kind(&FetchMetadata { method: b"GET", ..self.metadata() }) == Kind::PageLoad
+        navigation::kind(&FetchMetadata { method: b"GET", ..self.metadata }) == Kind::PageLoad
     }
 }
 
@@ -265,7 +254,7 @@ impl Worker {
         host: &dyn Host,
         arrival: &Arrival<'_>,
     ) -> Result<Decision, Refusal> {
-        let asked = Asked { method: arrival.method, path: arrival.target, route: b"" };
+        let asked = Asked { method: arrival.method(), path: arrival.target, route: b"" };
         let decision = match self.rules.names_routes() {
             true => self.rules.decide(&Asked { route: &route(host)?, ..asked }),
             false => self.rules.decide(&asked),

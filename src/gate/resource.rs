@@ -108,7 +108,7 @@ impl Worker {
     /// `None`: the path is none of these.
     pub(super) fn resource_metadata(&self, arrival: &Arrival<'_>) -> Option<Result<Step, Refused>> {
         let document = self.published.find(arrival)?;
-        Some(match arrival.method {
+        Some(match arrival.method() {
             b"GET" | b"HEAD" => {
                 let reply = Reply::json(Outcome::ResourceMetadata, &document.metadata);
                 Ok(Step::Reply(reply.open_to_all()))

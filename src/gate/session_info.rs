@@ -38,7 +38,7 @@ impl Worker {
         host: &mut dyn Host,
         request: &Request<'_>,
     ) -> Result<Step, Refused> {
-        if !matches!(request.arrival.method, b"GET" | b"HEAD") {
+        if !matches!(request.arrival.method(), b"GET" | b"HEAD") {
             return Err(Refusal::MethodNotAllowed { allow: "GET, HEAD" }.into());
         }
         let query = Form::parse(request.arrival.query())?;

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::config::{self, Ask, Needs};
+use crate::config::{self, Ask, Config, Needs};
 use crate::crypto::NoEntropy;
 use crate::http::{LocalPath, SetCookie};
 use crate::policy::{Decision, navigation};
@@ -45,7 +45,7 @@ impl Worker {
         let Some(live) = self.live(host, request) else {
             return self.unauthenticated(host, request, unauthenticated);
         };
-        if navigation::cross_site_unsafe(&request.arrival.metadata(), &request.origin) {
+        if navigation::cross_site_unsafe(&request.arrival.metadata, &request.origin) {
             return Err(Refusal::CrossSite.into());
         }
         let turned = match self.introspections {
@@ -60,7 +60,7 @@ impl Worker {
         };
         match turned {
             Turned::Go(newest) => {
-                let renewed = newest.turn != live.turn;
+                let renewed = !Rc::ptr_eq(&newest, &live) && newest.turn != live.turn;
                 self.pass(host, request, &newest, renewed, decision)
             }
             Turned::Ended => self.unauthenticated(host, request, unauthenticated),
@@ -79,9 +79,14 @@ impl Worker {
             Some(live) => live,
             None => self.open(&text.join(), origin)?,
         };
-        let settings = self.config.session.as_ref()?;
-        let ended = live.session.ended(settings, host.now()).is_some();
-        (!ended && !self.turns.ended(&live)).then_some(live)
+        let over = !live.is_quiet(host.now()) && self.is_over(&live, host.now());
+        (!over && !self.turns.ended(&live)).then_some(live)
+    }
+
+    #[cold]
+    fn is_over(&self, live: &Live, now: Timestamp) -> bool {
+        let settings = self.config.session.as_ref();
+        settings.is_none_or(|settings| live.session.ended(settings, now).is_some())
     }
 
     /// A session that was not seen on this worker a moment ago.
@@ -119,12 +124,28 @@ impl Worker {
         renewed: bool,
         decision: &Decision,
     ) -> Result<Step, Refused> {
+        // Nearly every request: nothing is due, and its tokens are known to be good. For a rule
+        // that has tokens of its own they never are.
+        if !renewed
+            && live.is_quiet(host.now())
+            && let Some(identity) = Identity::of_judged_session(live, decision.rule, host.now())
+        {
+            return Ok(Step::Forward(Self::forward(host, request, &identity)));
+        }
+        self.judge_and_pass(host, request, live, renewed, decision)
+    }
+
+    #[cold]
+    fn judge_and_pass(
+        &mut self,
+        host: &mut dyn Host,
+        request: &Request<'_>,
+        live: &Rc<Live>,
+        renewed: bool,
+        decision: &Decision,
+    ) -> Result<Step, Refused> {
         let now = host.now();
-        let judged = match Identity::of_judged_session(live, decision.rule, now) {
-            Some(identity) => Ok(Some(identity)),
-            None => self.judge(host, request, live, decision),
-        };
-        let identity = match judged {
+        let identity = match self.judge(host, request, live, decision) {
             Ok(Some(identity)) => identity,
             Ok(None) => return Ok(Step::Wait),
             Err(unfit) => return self.unfit(host, request, live, renewed, decision, unfit),
@@ -137,7 +158,12 @@ impl Worker {
         } else {
             self.touched(host, request, live, now)
         };
-        Ok(self.forward(host, request, &identity, live, cookies))
+        let forward = Self::forward(host, request, &identity);
+        if cookies.is_empty() {
+            return Ok(Step::Forward(forward));
+        }
+        let stamp = Stamp { session: live.session.id, turn: live.turn, decided: now };
+        Ok(Step::Forward(forward.with_cookies(cookies, stamp)))
     }
 
     /// Judges the session for the rule that decided; `None`: the request waits for a token.
@@ -216,25 +242,14 @@ impl Worker {
         Identity::of_acquired(live, &acquired, self.needs(decision), now).map(Some)
     }
 
-    fn forward(
-        &self,
-        host: &mut dyn Host,
-        request: &Request<'_>,
-        identity: &Identity,
-        live: &Live,
-        cookies: Vec<SetCookie>,
-    ) -> Step {
+    fn forward(host: &mut dyn Host, request: &Request<'_>, identity: &Identity) -> Forward {
         log::decision(host, Level::Debug, request.arrival, "forward", "a session");
-        let forward = Forward::authenticated(identity, request);
-        if cookies.is_empty() {
-            return Step::Forward(forward);
-        }
-        let stamp = Stamp { session: live.session.id, turn: live.turn, decided: host.now() };
-        Step::Forward(forward.with_cookies(cookies, stamp))
+        Forward::authenticated(identity, request)
     }
 
     /// The session's cookie again, where it must move: the idle timeout slides, or the
     /// key that sealed it is on its way out. Where that fails the old one still stands.
+    #[cold]
     fn touched(
         &mut self,
         host: &mut dyn Host,
@@ -302,19 +317,42 @@ impl Worker {
     }
 }
 
-/// The freshness of a token that lives `from` .. `end`. One that lives for less than twice
-/// the margin is refreshed at half its life, not at every request.
+/// Until when the tokens of a session that matter are fresh; `None` where it is not for time alone
+/// to say, but for the provider.
+pub(super) fn fresh_until(session: &Session, config: &Config) -> Option<Timestamp> {
+    let margin = config.session.as_ref().map(|settings| settings.refresh_margin);
+    let due = |from, end| due(from, end, margin.unwrap_or_default());
+    let id_token = match config.upstream.authorization {
+        config::Authorization::IdToken => {
+            due(session.id_token.issued_at(), session.id_token.expires_at())
+        }
+        config::Authorization::AccessToken | config::Authorization::None => Timestamp::LAST,
+    };
+    let access_token = match &session.access_token {
+        Some(Granted::Known(token)) => due(token.issued_at(), token.expires_at()),
+        Some(Granted::Opaque(_)) => return None,
+        None => Timestamp::LAST,
+    };
+    Some(id_token.min(access_token))
+}
+
+/// From when on a token that lives `from` .. `end` is to be refreshed. One that lives for less
+/// than twice the margin is at half its life, not at every request.
+fn due(from: Option<Timestamp>, end: Timestamp, margin: Duration) -> Timestamp {
+    let half = from.map(|from| end.since(from)).and_then(|life| life.checked_div(2));
+    end.minus(half.map_or(margin, |half| margin.min(half)))
+}
+
+/// The freshness of a token that lives `from` .. `end`.
 pub(super) fn freshness(
     from: Option<Timestamp>,
     end: Timestamp,
     margin: Duration,
     now: Timestamp,
 ) -> Freshness {
-    let half = from.map(|from| end.since(from)).and_then(|life| life.checked_div(2));
-    let margin = half.map_or(margin, |half| margin.min(half));
     if now >= end {
         Freshness::Over
-    } else if now.plus(margin) >= end {
+    } else if now >= due(from, end, margin) {
         Freshness::Due
     } else {
         Freshness::Fresh

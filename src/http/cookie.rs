@@ -69,8 +69,9 @@ pub enum Rest {
 /// The cookies that are not ours, as [`sort_out`] found them.
 #[derive(Clone, Default)]
 pub struct Others<'a> {
-    /// Those that stand side by side are one text.
-    runs: Vec<&'a [u8]>,
+    /// Those that stand side by side are one text, and often the only one.
+    run: &'a [u8],
+    more_runs: Vec<&'a [u8]>,
     ours_were_there: bool,
 }
 
@@ -108,8 +109,10 @@ pub fn sort_out<'a>(
 
 impl<'a> Others<'a> {
     fn keep(&mut self, run: Option<&'a [u8]>) {
-        if let Some(run) = run.filter(|run| !run.is_empty()) {
-            self.runs.push(run);
+        match run {
+            None | Some([]) => {}
+            Some(run) if self.run.is_empty() => self.run = run,
+            Some(run) => self.more_runs.push(run),
         }
     }
 
@@ -119,10 +122,15 @@ impl<'a> Others<'a> {
         if !self.ours_were_there {
             return Rest::Unchanged;
         }
-        if self.runs.is_empty() {
+        if self.run.is_empty() {
             return Rest::Empty;
         }
-        Rest::Changed(self.runs.join(b"; ".as_slice()))
+        let mut line = self.run.to_vec();
+        for run in &self.more_runs {
+            line.extend_from_slice(b"; ");
+            line.extend_from_slice(run);
+        }
+        Rest::Changed(line)
     }
 }
 

@@ -13,6 +13,7 @@ pub mod head;
 pub mod header;
 pub mod local_path;
 pub mod response;
+mod target;
 pub mod url;
 
 pub use cookie::{SameSite, SetCookie};
@@ -22,4 +23,5 @@ pub use head::{Head, Pair};
 pub use header::{FoldedName, HeaderName, HeaderValue, InvalidHeader};
 pub use local_path::LocalPath;
 pub use response::Response;
+pub use target::split_target;
 pub use url::{InvalidUrl, Origin, Scheme, Url};

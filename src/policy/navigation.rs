@@ -16,7 +16,7 @@ pub enum Kind {
 }
 
 /// The fields of a request that tell where it comes from and what for.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct FetchMetadata<'a> {
     /// `:method`
     pub method: &'a [u8],

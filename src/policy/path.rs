@@ -5,7 +5,7 @@
 //! or end a path at NUL. The gate cannot know which of them stands behind it, so a rule
 //! holds only where every reading falls under it.
 
-use crate::http::form;
+use crate::http::{form, split_target};
 
 /// The longest path whose readings are made; longer ones with anything to read in
 /// different ways are refused. Plain paths have no limit here.
@@ -16,7 +16,7 @@ const MOST_READINGS: usize = 64;
 /// The path before its query. `#` does not end it: no client sends a fragment, and who
 /// takes it for one is among the readings.
 pub(super) fn without_query(path: &[u8]) -> &[u8] {
-    path.split(|byte| *byte == b'?').next().unwrap_or_default()
+    split_target(path).0
 }
 
 /// The paths that `path` is at or below: `/a/b/c` is below `/a` and `/a/b`.
@@ -28,14 +28,28 @@ pub(super) fn prefixes(path: &[u8]) -> impl Iterator<Item = &[u8]> {
 /// Whether all servers read `path` alike. Allocates nothing; almost every request is done
 /// with this. `*` and no path at all belong to OPTIONS and CONNECT (RFC 9112 section 3.2).
 pub(super) fn is_plain(path: &[u8]) -> bool {
-    let Some(rest) = path.strip_prefix(b"/") else { return matches!(path, b"" | b"*") };
-    rest.iter().all(|byte| !is_blank(*byte) && !b"%\\;#".contains(byte))
-        && !path.windows(2).any(|pair| pair == b"//")
-        && !rest.split(is_slash).any(is_dots)
+    if !path.starts_with(b"/") {
+        return matches!(path, b"" | b"*");
+    }
+    let mut rest = path;
+    while let [byte, after @ ..] = rest {
+        let plain = match (byte, after) {
+            (b'/', [b'/', ..] | [b'.'] | [b'.', b'/', ..]) => false,
+            (b'/', [b'.', b'.'] | [b'.', b'.', b'/', ..]) => false,
+            (b'%' | b'\\' | b';' | b'#', _) => false,
+            (byte, _) => !is_blank(*byte),
+        };
+        if !plain {
+            return false;
+        }
+        rest = after;
+    }
+    true
 }
 
 /// Whether `same` holds for every reading of `path`. Where they are too many to tell, or
 /// the path could not even be sent on (a blank ends it in HTTP/1.1), it does not.
+#[cold]
 pub(super) fn all_readings(path: &[u8], same: impl Fn(&[u8]) -> bool) -> bool {
     let sendable = path.starts_with(b"/") && !path.iter().any(|byte| is_blank(*byte));
     if path.len() > LONGEST || !sendable {

@@ -121,11 +121,21 @@ impl Rules {
     pub fn decide(&self, asked: &Asked<'_>) -> Result<Decision, AmbiguousPath> {
         let asked = Asked { path: path::without_query(asked.path), ..*asked };
         let decision = self.decision(self.agreed(&asked)?);
-        if !asked.method.iter().any(u8::is_ascii_lowercase) {
-            return Ok(decision);
+        match asked.method.iter().any(u8::is_ascii_lowercase) {
+            false => Ok(decision),
+            true => self.decide_either_way(&asked, decision),
         }
+    }
+
+    /// What a request needs whose method has a small letter in it, given what it needs as it is.
+    #[cold]
+    fn decide_either_way(
+        &self,
+        asked: &Asked<'_>,
+        decision: Decision,
+    ) -> Result<Decision, AmbiguousPath> {
         let capital = asked.method.to_ascii_uppercase();
-        let capital = self.decision(self.agreed(&Asked { method: &capital, ..asked })?);
+        let capital = self.decision(self.agreed(&Asked { method: &capital, ..*asked })?);
         Ok(self.stricter(decision, capital))
     }
 

@@ -1,5 +1,8 @@
 //! A session: what is kept of a person who is logged in, and for how long.
 
+use std::ops::Range;
+use std::time::Duration;
+
 use zeroize::Zeroizing;
 
 use super::granted::Granted;
@@ -30,6 +33,14 @@ pub struct Session {
     pub narrowed: u64,
     /// The tokens of rules that have their own, the most used first.
     pub kept: Vec<Kept>,
+}
+
+/// What clocks are told apart by.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// How late a session may be noted to have been used.
+fn touch_step(config: &config::Session) -> Duration {
+    config.idle_timeout.checked_div(10).unwrap_or_default()
 }
 
 /// Most tokens that a session keeps for rules.
@@ -80,8 +91,18 @@ impl Session {
     /// set right too.
     #[must_use]
     pub fn should_touch(&self, config: &config::Session, now: Timestamp) -> bool {
-        let step = config.idle_timeout.checked_div(10).unwrap_or_default();
+        let step = touch_step(config);
         now.since(self.seen) >= step || self.seen.since(now) >= step
+    }
+
+    /// A time in which the session is not over and need not be touched. At any other time it is
+    /// for [`Self::ended`] and [`Self::should_touch`] to say.
+    #[must_use]
+    pub fn quiet(&self, config: &config::Session) -> Range<Timestamp> {
+        let step = touch_step(config).min(config.idle_timeout);
+        let from = self.created.minus(config.max_age).max(self.seen.minus(step).plus(MOMENT));
+        let until = self.created.plus(config.max_age).min(self.seen.plus(step));
+        from..until
     }
 
     /// Bytes on the heap, for a cache bounded in bytes.

@@ -55,10 +55,8 @@ impl Timestamp {
     }
 }
 
-/// Not by way of `Duration::as_millis`: 128 bits are a function of their own where numbers have 64.
 fn millis(duration: Duration) -> i64 {
-    let seconds = i64::try_from(duration.as_secs()).unwrap_or(i64::MAX);
-    seconds.saturating_mul(1_000).saturating_add(i64::from(duration.subsec_millis()))
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 #[cfg(test)]

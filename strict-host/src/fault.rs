@@ -14,6 +14,8 @@ pub enum Misdeed {
     StrangePlace,
     /// It says that it wrote more than it was given room for.
     TooMuch,
+    /// The same by a single byte: what lies there may be another request's.
+    OneTooMany,
     /// It gives back no place, and a size.
     NoPlace,
 }

@@ -47,6 +47,7 @@ pub(crate) fn give(
     match misdeed {
         Some(Misdeed::StrangePlace) => start += 8,
         Some(Misdeed::TooMuch) => written = 1 << 20,
+        Some(Misdeed::OneTooMany) => written += 1,
         Some(Misdeed::NoPlace) => written = written.max(1),
         Some(Misdeed::Status(status)) => return Ok(status.cast_signed()),
         Some(Misdeed::Untrue(_)) | None => {}

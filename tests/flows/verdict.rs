@@ -97,6 +97,24 @@ fn what_is_good_for_one_rule_is_judged_anew_for_every_other() {
 }
 
 #[test]
+fn a_session_that_was_quiet_is_refreshed_and_noted_to_the_millisecond() {
+    let mut scene = Scene::with(json!({"session": {"refresh_margin": "20s"}}));
+    let mut browser = scene.log_in();
+    for (now, calls) in [(280_000 - 1, 1), (280_000, 2)] {
+        scene.get(&mut browser, "/api").upstream();
+        scene.host.now = NOW.plus(Duration::from_millis(now));
+        scene.get(&mut browser, "/api").upstream();
+        assert_eq!(scene.token_calls(), calls, "{now}");
+    }
+    let (mut scene, mut browser) = unrenewable(json!({"session": {"idle_timeout": "1000s"}}));
+    for (now, noted) in [(100_000 - 1, false), (100_000, true), (200_000 - 1, false)] {
+        scene.host.now = NOW.plus(Duration::from_millis(now));
+        let upstream = scene.get(&mut browser, "/api").upstream();
+        assert_eq!(!upstream.set_cookies.is_empty(), noted, "{now}");
+    }
+}
+
+#[test]
 fn a_session_that_was_judged_good_is_asked_of_all_that_is_no_matter_of_its_tokens() {
     let (mut scene, mut browser) = unrenewable(json!({"session": {"idle_timeout": "100s"}}));
     scene.get(&mut browser, "/api").upstream();

@@ -45,3 +45,25 @@ fn the_idle_time_slides_in_tenths() {
     assert!(!seen(NOW).should_touch(&config, NOW.minus(minutes(5))));
     assert!(seen(NOW).should_touch(&config, NOW.minus(minutes(6))), "a clock set back");
 }
+
+#[test]
+fn nothing_is_due_about_a_quiet_session_and_something_right_after() {
+    let config = config(SameSite::Lax, 4);
+    let moment = Duration::from_millis(1);
+    let due = |session: &Session, now| {
+        session.ended(&config, now).is_some() || session.should_touch(&config, now)
+    };
+    // Made just now, near its greatest age, and noted by clocks that were wrong.
+    for minutes in [-800, -700, -10, 0, 10, 300, 700, 715, 720, 800] {
+        let session = seen(Timestamp::from_millis(NOW.millis() + minutes * 60_000));
+        let quiet = session.quiet(&config);
+        if !quiet.is_empty() {
+            assert!(!due(&session, quiet.start) && !due(&session, quiet.end.minus(moment)));
+            assert!(due(&session, quiet.start.minus(moment)) && due(&session, quiet.end));
+        }
+        for step in -1_000..1_000 {
+            let now = Timestamp::from_millis(NOW.millis() + step * 60_000);
+            assert_eq!(quiet.contains(&now), !due(&session, now), "{minutes} {step}");
+        }
+    }
+}

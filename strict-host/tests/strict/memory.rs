@@ -5,7 +5,8 @@ use oidc_gate_strict_host::{Fault, Misdeed, Outcome};
 use super::browser::Request;
 use super::scene::{ENVOY, ROOT, Scene, configuration, forwarded};
 
-const MISDEEDS: [Misdeed; 3] = [Misdeed::StrangePlace, Misdeed::TooMuch, Misdeed::NoPlace];
+const MISDEEDS: [Misdeed; 4] =
+    [Misdeed::StrangePlace, Misdeed::TooMuch, Misdeed::OneTooMany, Misdeed::NoPlace];
 
 #[test]
 fn a_head_in_memory_that_was_not_handed_out_is_not_read() {
