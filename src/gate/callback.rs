@@ -74,7 +74,7 @@ impl Worker {
             return (None, Vec::new());
         };
         let origin = request.origin.host();
-        cookies.take_transaction(&settings.keys, state, &request.jar, origin, host.now())
+        cookies.take_transaction(&settings.keys, state, request.jar, origin, host.now())
     }
 
     /// The form that waits for this login, and the removal of its cookies.
@@ -86,7 +86,7 @@ impl Worker {
         let cookies = self.cookies.as_ref().filter(|_| transaction.form)?;
         let settings = self.config.session.as_ref()?;
         let (state, origin) = (transaction.state.expose(), request.origin.host());
-        cookies.take_form(&settings.keys, state, &request.jar, origin)
+        cookies.take_form(&settings.keys, state, request.jar, origin)
     }
 
     /// A callback of no attempt that this browser knows. Whoever is signed in came back

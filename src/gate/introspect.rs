@@ -283,7 +283,7 @@ impl Worker {
 
     /// So that the next request with this cookie finds what is known.
     fn keep_open(&mut self, request: &Request<'_>, live: &Rc<Live>) {
-        let text = self.cookies.as_ref().and_then(|cookies| cookies.session_text(&request.jar));
+        let text = self.cookies.as_ref().and_then(|cookies| cookies.session_text(request.jar));
         if let Some(text) = text {
             let origin = request.origin.host();
             self.sessions.put(&text.join(), origin, Rc::clone(live), live.size());

@@ -143,7 +143,7 @@ impl Worker {
             .ok_or(Refusal::ProviderUnavailable)?;
         let origin = request.origin.host();
         let mut set =
-            cookies.write_transaction(&settings.keys, &attempt, origin, &request.jar, now, host)?;
+            cookies.write_transaction(&settings.keys, &attempt, origin, request.jar, now, host)?;
         // A session that lives stays till the login is done: it is replaced then, and a link
         // from elsewhere must not end it.
         if self.live(host, request).is_none() {

@@ -47,7 +47,7 @@ impl Worker {
             self.acquisitions.forget(&live.session.id);
             self.cells.end(host, live.session.id);
         }
-        if let Some(text) = self.cookies.as_ref().and_then(|c| c.session_text(&request.jar)) {
+        if let Some(text) = self.cookies.as_ref().and_then(|c| c.session_text(request.jar)) {
             self.sessions.forget(&text.join());
         }
         log::decision(host, Level::Info, request.arrival, "logged_out", "asked to");

@@ -143,7 +143,7 @@ pub(super) struct Request<'a> {
     pub(super) head: &'a Head<'a>,
     pub(super) arrival: &'a Arrival<'a>,
     pub(super) origin: Rc<Origin>,
-    pub(super) jar: Jar<'a>,
+    pub(super) jar: &'a Jar<'a>,
     /// When it first waited; all its waiting together is limited.
     pub(super) waiting_since: Option<Timestamp>,
 }

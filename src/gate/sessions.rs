@@ -71,7 +71,7 @@ impl Worker {
     /// The session of the request's cookie, if it opens and has not ended.
     pub(super) fn live(&mut self, host: &dyn Host, request: &Request<'_>) -> Option<Rc<Live>> {
         let cookies = self.cookies.as_ref()?;
-        let text = cookies.session_text(&request.jar)?;
+        let text = cookies.session_text(request.jar)?;
         let origin = request.origin.host();
         let known = self.sessions.get(text, origin);
         host.count(Metric::SessionCache(Lookup::of(known.is_some())));
@@ -298,7 +298,7 @@ impl Worker {
         let (keys, origin) = (&settings.keys, request.origin.host());
         let must_keep = usize::from(must_keep.is_some());
         let written =
-            cookies.write_session_with(must_keep, keys, &session, origin, &request.jar, host);
+            cookies.write_session_with(must_keep, keys, &session, origin, request.jar, host);
         self.acquisitions.written(&session.id);
         let written = written.map_err(|error| match error {
             WriteError::NoEntropy => Refusal::NoEntropy(NoEntropy),
@@ -310,10 +310,7 @@ impl Worker {
 
     /// Removals for whatever of a session stands in the browser.
     pub(super) fn remove_session(&self, request: &Request<'_>) -> Vec<SetCookie> {
-        self.cookies
-            .as_ref()
-            .map(|cookies| cookies.remove_session(&request.jar))
-            .unwrap_or_default()
+        self.cookies.as_ref().map(|cookies| cookies.remove_session(request.jar)).unwrap_or_default()
     }
 }
 

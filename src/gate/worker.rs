@@ -163,8 +163,11 @@ impl Worker {
             Ok(origin) => origin,
             Err(refusal) => return misdirected(host, &refusal, &arrival),
         };
-        let jar = self.jar(&arrival);
-        let request = Request { stream, head, arrival: &arrival, origin, jar, waiting_since };
+        let mut jar = Jar::default();
+        if let Some(cookies) = &self.cookies {
+            cookies.collect_into(&mut jar, arrival.cookies());
+        }
+        let request = Request { stream, head, arrival: &arrival, origin, jar: &jar, waiting_since };
         let decided = decide(self, host, &request);
         let step = self.step(host, &request, decided);
         tally::step(host, &step);
@@ -255,10 +258,6 @@ impl Worker {
     /// A stream is gone. Calls that it asked for go on: their answers may be for others.
     pub fn gone(&mut self, stream: StreamId) {
         self.waiters.take(stream);
-    }
-
-    fn jar<'a>(&self, arrival: &Arrival<'a>) -> Jar<'a> {
-        self.cookies.as_ref().map(|cookies| cookies.collect(arrival.cookies())).unwrap_or_default()
     }
 
     fn step(

@@ -12,12 +12,14 @@ use super::{change, map};
 pub(super) fn request(stream: u32, ends: bool) -> Action {
     // A host that tells of a head twice gets the same answer.
     let Some(mut undecided) = undecided(stream) else { return more(stream) };
-    let step =
+    let mut step =
         decide(&mut undecided, |worker, host, head| worker.arrive(host, StreamId(stream), head));
     if ends && matches!(step, Some(Step::Wait | Step::Read)) {
         vm::with(|vm| vm.body_ends(stream, 0));
     }
-    let step = read(step, &mut undecided);
+    if matches!(step, Some(Step::Read)) {
+        step = read(&mut undecided);
+    }
     carry_out::carry_out(step, undecided, Moment::Arriving)
 }
 
@@ -46,14 +48,12 @@ fn grows(stream: u32, size: usize, ends: bool) {
     }
 }
 
-/// Where a step asks for the body, and all of it is there already, the step that comes of it.
-fn read(step: Option<Step>, undecided: &mut Undecided) -> Option<Step> {
-    if !matches!(step, Some(Step::Read)) {
-        return step;
-    }
+/// A step asks for the body: what comes of it where all of it is there already.
+#[cold]
+fn read(undecided: &mut Undecided) -> Option<Step> {
     match vm::with(|vm| vm.whole_body(undecided.stream())).flatten() {
         Some(size) => hand_over(undecided, size),
-        None => step,
+        None => Some(Step::Read),
     }
 }
 
@@ -106,9 +106,11 @@ pub(super) fn resume(stream: u32) {
         vm::with(|vm| vm.forget_waiter(stream));
         return;
     };
-    let step =
+    let mut step =
         decide(&mut undecided, |worker, host, head| worker.resume(host, StreamId(stream), head));
-    let step = read(step, &mut undecided);
+    if matches!(step, Some(Step::Read)) {
+        step = read(&mut undecided);
+    }
     carry_out::carry_out(step, undecided, Moment::Waiting);
 }
 

@@ -129,6 +129,12 @@ impl Cookies {
     /// names are looked at: a value may hold whatever it likes.
     pub fn collect<'a>(&self, lines: impl Iterator<Item = &'a [u8]>) -> Jar<'a> {
         let mut jar = Jar::default();
+        self.collect_into(&mut jar, lines);
+        jar
+    }
+
+    /// The same into a jar that is empty, and stays where it is: it is large.
+    pub fn collect_into<'a>(&self, jar: &mut Jar<'a>, lines: impl Iterator<Item = &'a [u8]>) {
         jar.others = cookie::sort_out(lines, self.prefix.as_bytes(), |name, value| {
             match self.shape(name) {
                 Some(Shape::Piece(index)) => jar.add_piece(index, value),
@@ -138,7 +144,6 @@ impl Cookies {
             }
             true
         });
-        jar
     }
 
     /// The sealed text of the session's pieces, where they are complete. Pieces beyond
