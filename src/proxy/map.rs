@@ -12,8 +12,12 @@ pub(super) const EMPTY: [u8; 4] = [0; 4];
 /// Most pairs that are read; hosts allow far fewer.
 const PAIRS_LIMIT: usize = 4_096;
 
-/// Room for the pairs of a usual head, for [`read_into`].
-pub(super) const ROOM: [Pair<'_>; 32] = [(b"", b""); 32];
+/// Room for the pairs of a usual head of `bytes`, for [`read_into`]. What stands there before they
+/// do points into `bytes`: a constant would be copied from memory that is cold.
+pub(super) fn room(bytes: &[u8]) -> [Pair<'_>; 32] {
+    let nothing = bytes.get(..0).unwrap_or_default();
+    [(nothing, nothing); 32]
+}
 
 /// The pairs of `bytes`, or `None` where they are not a map.
 pub(super) fn read(bytes: &[u8]) -> Option<Head<'_>> {

@@ -129,7 +129,7 @@ fn decide(
     decide: impl FnOnce(&mut Worker, &mut dyn Host, &Head<'_>) -> Step,
 ) -> Option<Step> {
     let bytes = abi::pairs(Map::Request).ok()?;
-    let mut room = map::ROOM;
+    let mut room = map::room(bytes.as_slice());
     let head = map::read_into(&mut room, bytes.as_slice())?;
     vm::with(|vm| vm.decide(undecided, |worker, host| decide(worker, host, &head))).flatten()
 }
