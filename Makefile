@@ -38,7 +38,7 @@ oci: wasm ## write the image for Istio and Envoy Gateway, with its digest and SB
 	@$(COMPILE) --quiet --message-format json >target/compiled.json
 	@$(CARGO) run --quiet --package oidc-gate-oci -- $(WASM) target/compiled.json target/oci
 
-registry: oci ## push that image to a real registry, and pull it as Istio does (needs what install_go says)
+registry: oci ## push that image to a real registry, and pull it as Istio does (installs Go)
 	@go=$$(scripts/install_go); cd e2e/oci; echo "registry: building registry, client and Istio's fetcher (minutes, once) ..."; \
 		$$go build -o $(CURDIR)/.tools/oci/ ./registry oras.land/oras/cmd/oras; $$go test -count 1 -v .
 
