@@ -9,8 +9,13 @@ WASM := target/wasm32-wasip1/release/oidc_gate.wasm
 DENY := .tools/cargo-deny/bin/cargo-deny
 # Cargo.lock is part of the source: a build that would change it fails.
 CARGO := cargo --locked
+# Panics name the files of the crates that they are in, and the .wasm has these names in it: with the user's own folder
+# before them, every user's build would be another.
+NEUTRAL := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$${CARGO_HOME:-$$HOME/.cargo}=/cargo"
+# One crate type: where a library for Rust is made along with it, cargo leaves `lto` out, for 100 KB more.
+COMPILE := $(NEUTRAL) $(CARGO) rustc --release --target wasm32-wasip1 --package oidc-gate --lib --crate-type cdylib
 
-.PHONY: help toolchain envoy wasm cli run test keycloak browser mcp bench docs lint deny check clean
+.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp bench docs lint deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -20,21 +25,29 @@ toolchain: ## install the Rust that rust-toolchain.toml names
 envoy: ## install the Envoy that scripts/envoy.txt names (or use $ENVOY)
 	@scripts/install_envoy >/dev/null
 
-# One crate type: where a library for Rust is made along with it, cargo leaves `lto` out, for 100 KB more.
 wasm: toolchain ## build the filter: target/wasm32-wasip1/release/oidc_gate.wasm
-	@$(CARGO) rustc --release --target wasm32-wasip1 --package oidc-gate --lib --crate-type cdylib
+	@$(COMPILE)
 	@echo "$(WASM): $$(($$(wc -c < $(WASM)) / 1024)) KiB"
 
 cli: toolchain ## build the command line: target/release/oidc-gate
 	@$(CARGO) build --release --package oidc-gate-cli
 	@echo "target/release/oidc-gate: see docs/cli.md; cargo install --path cli puts it among your programs"
 
+# Nothing is compiled a second time: cargo says again what the compiler was given.
+oci: wasm ## write the image for Istio and Envoy Gateway, with its digest and SBOM: target/oci
+	@$(COMPILE) --quiet --message-format json >target/compiled.json
+	@$(CARGO) run --quiet --package oidc-gate-oci -- $(WASM) target/compiled.json target/oci
+
+registry: oci ## push that image to a real registry, and pull it as Istio does (installs Go)
+	@go=$$(scripts/install_go); cd e2e/oci; echo "registry: building registry, client and Istio's fetcher (minutes, once) ..."; \
+		$$go build -o $(CURDIR)/.tools/oci/ ./registry oras.land/oras/cmd/oras; $$go test -count 1 -v .
+
 run: wasm envoy ## try it: provider, demo and gate on http://127.0.0.1:10000, until Ctrl-C
 	@$(CARGO) build --package oidc-gate-dev
 	@ENVOY=$$(scripts/install_envoy) exec target/debug/oidc-gate-dev run
 
 test: wasm envoy ## every test that needs only Rust, Python and Envoy
-	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --no-fail-fast --package oidc-gate --package oidc-gate-cli --package oidc-gate-dev --package oidc-gate-strict-host --package oidc-gate-e2e
+	@ENVOY=$$(scripts/install_envoy) $(CARGO) test --no-fail-fast --package oidc-gate --package oidc-gate-cli --package oidc-gate-dev --package oidc-gate-oci --package oidc-gate-strict-host --package oidc-gate-e2e
 
 keycloak: wasm envoy ## the same flows with a real Keycloak (needs Java 17 or newer and Maven)
 	@home=$$(scripts/install_keycloak); ENVOY=$$(scripts/install_envoy) KEYCLOAK=$$home \

@@ -47,7 +47,7 @@ fn rust_files(below: &Path) -> Vec<PathBuf> {
 }
 
 fn all_rust_files() -> Vec<PathBuf> {
-    let folders = ["src", "tests", "cli", "dev", "e2e", "bench", "strict-host"];
+    let folders = ["src", "tests", "cli", "dev", "e2e", "bench", "oci", "strict-host"];
     let files: Vec<PathBuf> =
         folders.iter().flat_map(|folder| rust_files(&root().join(folder))).collect();
     assert!(

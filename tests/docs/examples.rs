@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{blocks, pages, read};
 
 /// Whose YAML may stand in the documentation besides the gate's.
-const OTHERS: [&str; 3] = ["istio", "keycloak", "gatekeeper"];
+const OTHERS: [&str; 4] = ["istio", "gateway", "keycloak", "gatekeeper"];
 
 /// The smallest configuration, with secrets that tests have.
 pub(crate) fn smallest() -> Value {
