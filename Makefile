@@ -15,9 +15,9 @@ NEUTRAL := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$${CARGO_HO
 # One crate type: where a library for Rust is made along with it, cargo leaves `lto` out, for 100 KB more.
 COMPILE := $(NEUTRAL) $(CARGO) rustc --release --target wasm32-wasip1 --package oidc-gate --lib --crate-type cdylib
 
-.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp bench docs lint deny check clean
+.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp envoy-gateway bench docs lint deny check clean
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 toolchain: ## install the Rust that rust-toolchain.toml names
 	@scripts/install_toolchain
@@ -65,6 +65,10 @@ mcp: wasm envoy ## real MCP clients find their way through a gate (installs the 
 	else echo "mcp: no Node here, so the client for Node is not tried"; fi; \
 	ENVOY=$$(scripts/install_envoy) MCP_PYTHON=$$python MCP_NODE=$$node \
 		$(CARGO) test --package oidc-gate-e2e --features $$features --test mcp
+
+envoy-gateway: wasm envoy ## deploy/envoy-gateway in a real Envoy Gateway (builds it once, from source, for minutes)
+	@home=$$(scripts/install_envoy_gateway); ENVOY=$$(scripts/install_envoy) ENVOY_GATEWAY=$$home \
+		$(CARGO) test --package oidc-gate-e2e --features envoy-gateway --test envoy_gateway
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
 	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'

@@ -17,7 +17,8 @@ pub struct Log {
 }
 
 impl Log {
-    pub(super) fn new(path: PathBuf) -> Self {
+    /// The log in this file, of Envoy or of what started it.
+    pub fn new(path: PathBuf) -> Self {
         Self { path }
     }
 

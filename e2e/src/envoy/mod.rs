@@ -225,7 +225,7 @@ pub fn root() -> &'static Path {
 }
 
 /// A folder for one Envoy, or one browser, below `target/`. Those of runs that are over and failed are removed first.
-pub(crate) fn fresh_dir() -> PathBuf {
+pub fn fresh_dir() -> PathBuf {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     static BASE: LazyLock<PathBuf> = LazyLock::new(|| {
         let all = root().join("target/e2e");
