@@ -10,7 +10,7 @@ DENY := .tools/cargo-deny/bin/cargo-deny
 # Cargo.lock is part of the source: a build that would change it fails.
 CARGO := cargo --locked
 
-.PHONY: help toolchain envoy wasm cli run test keycloak browser mcp bench docs lint deny check clean
+.PHONY: help toolchain envoy wasm cli run test keycloak browser mcp istio bench docs lint deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -52,6 +52,11 @@ mcp: wasm envoy ## real MCP clients find their way through a gate (installs the 
 	else echo "mcp: no Node here, so the client for Node is not tried"; fi; \
 	ENVOY=$$(scripts/install_envoy) MCP_PYTHON=$$python MCP_NODE=$$node \
 		$(CARGO) test --package oidc-gate-e2e --features $$features --test mcp
+
+istio: wasm envoy ## deploy/istio in Istio's own hands, and a login through it (builds Istio's programs once: minutes)
+	@istio=$$(scripts/install_istio); $(CARGO) build --package oidc-gate-cli; \
+	ISTIO=$$istio ENVOY=$$(scripts/install_envoy) OIDC_GATE=$$PWD/target/debug/oidc-gate \
+		$(CARGO) test --package oidc-gate-e2e --features istio --test istio
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
 	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'

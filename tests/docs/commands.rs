@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `console` | `cli/tests/cli/docs.rs`: `oidc-gate`, which must say what stands there |
 //! | `console gate`, `sh gate` | `e2e/tests/envoy/commands.rs`, beside a gate that runs |
+//! | `sh istio` | `e2e/tests/istio/page.rs`, in `make istio`; what needs a cluster is compared with the files |
 //! | `sh` | nobody, each for a reason that stands here |
 
 use std::collections::BTreeSet;
@@ -69,7 +70,7 @@ fn every_command_is_run_by_a_test_or_it_is_said_who_runs_it() {
                     block.commands().iter().all(|it| !it.typed.starts_with("oidc-gate ")),
                     "{place}: `oidc-gate` is run where the block is `console`"
                 ),
-                "sh gate" => {}
+                "sh gate" | "sh istio" => {}
                 "sh" => {
                     for command in lines(&block.text) {
                         match ELSEWHERE.iter().find(|(known, _)| *known == command) {
