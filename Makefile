@@ -15,7 +15,7 @@ NEUTRAL := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$${CARGO_HO
 # One crate type: where a library for Rust is made along with it, cargo leaves `lto` out, for 100 KB more.
 COMPILE := $(NEUTRAL) $(CARGO) rustc --release --target wasm32-wasip1 --package oidc-gate --lib --crate-type cdylib
 
-.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp envoy-gateway bench docs lint deny check clean
+.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp envoy-gateway istio bench docs lint deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -69,6 +69,11 @@ mcp: wasm envoy ## real MCP clients find their way through a gate (installs the 
 envoy-gateway: wasm envoy ## deploy/envoy-gateway in a real Envoy Gateway (builds it once, from source, for minutes)
 	@home=$$(scripts/install_envoy_gateway); ENVOY=$$(scripts/install_envoy) ENVOY_GATEWAY=$$home \
 		$(CARGO) test --package oidc-gate-e2e --features envoy-gateway --test envoy_gateway
+
+istio: wasm envoy ## deploy/istio in Istio's own hands, and a login through it (builds Istio's programs once: minutes)
+	@istio=$$(scripts/install_istio); $(CARGO) build --package oidc-gate-cli; \
+	ISTIO=$$istio ENVOY=$$(scripts/install_envoy) OIDC_GATE=$$PWD/target/debug/oidc-gate \
+		$(CARGO) test --package oidc-gate-e2e --features istio --test istio
 
 bench: wasm envoy ## what the gate costs a request, against Envoy alone and a small SDK filter
 	@$(CARGO) build --release --target wasm32-wasip1 --package noop-filter --config 'profile.release.package."*".opt-level=3'

@@ -13,6 +13,7 @@
 //! peers      upstreams that talk while they listen: WebSocket, server-sent events, gRPC
 //! load       browsers at work: several connections each, requests at once, old cookies late; and what became of it
 //! keycloak   a real Keycloak, shared by the tests of a binary, and what its administrator does
+//! mesh       Istio without a cluster: its control plane, told what is in deploy/istio, and a proxy that obeys it
 //! jwt        a look into tokens, without any check
 //! process    a child process that cannot outlive the tests
 //! wait       conditions instead of sleeping
@@ -26,6 +27,7 @@ pub mod http;
 pub mod jwt;
 pub mod keycloak;
 pub mod load;
+pub mod mesh;
 pub mod peers;
 pub mod process;
 pub mod wait;

@@ -7,6 +7,7 @@
 //! | `sh registry` | `e2e/oci/page_test.go` (`make registry`), with a registry that runs |
 //! | `sh egctl` | `e2e/tests/envoy_gateway/page.rs` |
 //! | `sh kubernetes` | nobody: it takes a cluster. The same file compares its names with those of the files |
+//! | `sh istio` | `e2e/tests/istio/page.rs`, in `make istio`; what needs a cluster is compared with the files |
 //! | `sh` | nobody, each for a reason that stands here |
 
 use std::collections::BTreeSet;
@@ -72,7 +73,7 @@ fn every_command_is_run_by_a_test_or_it_is_said_who_runs_it() {
                     block.commands().iter().all(|it| !it.typed.starts_with("oidc-gate ")),
                     "{place}: `oidc-gate` is run where the block is `console`"
                 ),
-                "sh gate" | "sh registry" | "sh egctl" | "sh kubernetes" => {}
+                "sh gate" | "sh registry" | "sh egctl" | "sh kubernetes" | "sh istio" => {}
                 "sh" => {
                     for command in lines(&block.text) {
                         match ELSEWHERE.iter().find(|(known, _)| *known == command) {

@@ -102,10 +102,11 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
         )));
     }
     request.redirect_uri = request.field("redirect_uri").unwrap_or_default().to_owned();
-    if !is_allowed_redirect(&request.redirect_uri) {
+    if !state.options.allows_redirect(&request.redirect_uri) {
         return Err(login_page::problem(&format!(
-            "The redirect_uri {:?} is not allowed: expected an address on 127.0.0.1 or localhost.",
-            request.redirect_uri
+            "The redirect_uri {:?} is not allowed: expected an address on {}.",
+            request.redirect_uri,
+            state.options.redirect_hosts.join(" or ")
         )));
     }
     if registered.is_some_and(|uris| !uris.contains(&request.redirect_uri)) {
@@ -144,18 +145,6 @@ fn check(state: &State, query: &str) -> Result<Authorization, Reply> {
     Ok(request)
 }
 
-/// Any address on this machine without a fragment: gates listen on free ports, some behind TLS.
-pub(super) fn is_allowed_redirect(uri: &str) -> bool {
-    let rest = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://"));
-    let Some(rest) = rest else { return false };
-    let authority = rest.split(['/', '?']).next().unwrap_or_default();
-    let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
-    ["127.0.0.1", "localhost"].contains(&host)
-        && port.parse::<u16>().is_ok()
-        && rest.len() > authority.len()
-        && !uri.contains(['#', '\\', ' ', '*'])
-}
-
 fn answer_with_code(state: &State, request: &Authorization, session: &str) -> Reply {
     let scope = request.field("scope").unwrap_or_default();
     // Keycloak's default client scopes are granted unasked.
@@ -190,33 +179,4 @@ fn redirect(state: &State, request: &Authorization, pairs: &[(&str, &str)]) -> R
         IssParameter::Missing => {}
     }
     Reply::redirect(&with_query(&request.redirect_uri, &all))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::is_allowed_redirect;
-
-    #[test]
-    fn only_addresses_on_this_machine_are_redirected_to() {
-        for allowed in [
-            "http://127.0.0.1:10000/oauth2/callback",
-            "https://localhost:1/x",
-            "http://localhost/x",
-        ] {
-            assert!(is_allowed_redirect(allowed), "{allowed}");
-        }
-        for refused in [
-            "",
-            "ftp://127.0.0.1/x",
-            "http://127.0.0.1",
-            "http://127.0.0.1.evil.example/x",
-            "http://127.0.0.1@evil.example/x",
-            "http://localhost:80@evil.example/x",
-            "http://localhost:x/",
-            "http://localhost/#x",
-            "http://localhost\\@evil.example/",
-        ] {
-            assert!(!is_allowed_redirect(refused), "{refused}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::authorize::{SSO_COOKIE, is_allowed_redirect};
+use super::authorize::SSO_COOKIE;
 use super::keys::Expiry;
 use super::login_page;
 use super::serve::{LOGOUT, REALM, State};
@@ -19,7 +19,7 @@ pub(super) fn request(state: &State, request: &Request) -> Reply {
         fields.iter().find(|(found, _)| found == name).map(|(_, value)| value.as_str())
     };
     let target = field("post_logout_redirect_uri");
-    if target.is_some_and(|uri| !is_allowed_redirect(uri)) {
+    if target.is_some_and(|uri| !state.options.allows_redirect(uri)) {
         return login_page::problem("The post_logout_redirect_uri is not allowed.");
     }
     let cookie = request.cookie(SSO_COOKIE).map(str::to_owned);

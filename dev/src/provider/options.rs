@@ -26,6 +26,8 @@ pub struct ProviderOptions {
     pub audiences: Vec<String>,
     /// Optional client scopes: the scope, and the audience that it adds when it is asked for.
     pub optional_scopes: Vec<(String, String)>,
+    /// The hosts that redirect URIs may lead to, on any port.
+    pub redirect_hosts: Vec<String>,
 }
 
 impl Default for ProviderOptions {
@@ -43,6 +45,8 @@ impl Default for ProviderOptions {
             optional_scopes: ["good-service", "evil-service"]
                 .map(|name| (name.to_owned(), name.to_owned()))
                 .to_vec(),
+            // This machine: gates listen on free ports, some behind TLS.
+            redirect_hosts: ["127.0.0.1", "localhost"].map(str::to_owned).to_vec(),
         }
     }
 }
@@ -52,6 +56,18 @@ impl ProviderOptions {
     pub(crate) fn knows(&self, scope: &str) -> bool {
         ["openid", "profile", "email", "roles", "offline_access"].contains(&scope)
             || self.optional_scopes.iter().any(|(name, _)| name == scope)
+    }
+
+    /// Whether a browser may be sent there: a URL of one of the hosts, without a fragment.
+    pub(crate) fn allows_redirect(&self, uri: &str) -> bool {
+        let rest = uri.strip_prefix("http://").or_else(|| uri.strip_prefix("https://"));
+        let Some(rest) = rest else { return false };
+        let authority = rest.split(['/', '?']).next().unwrap_or_default();
+        let (host, port) = authority.split_once(':').unwrap_or((authority, "80"));
+        self.redirect_hosts.iter().any(|allowed| allowed == host)
+            && port.parse::<u16>().is_ok()
+            && rest.len() > authority.len()
+            && !uri.contains(['#', '\\', ' ', '*'])
     }
 }
 
@@ -92,5 +108,35 @@ impl User {
     /// The user of that name.
     pub(crate) fn named(name: &str) -> Option<&'static Self> {
         USERS.iter().find(|user| user.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::ProviderOptions;
+
+    #[test]
+    fn only_addresses_on_this_machine_are_redirected_to() {
+        let options = ProviderOptions::default();
+        for allowed in [
+            "http://127.0.0.1:10000/oauth2/callback",
+            "https://localhost:1/x",
+            "http://localhost/x",
+        ] {
+            assert!(options.allows_redirect(allowed), "{allowed}");
+        }
+        for refused in [
+            "",
+            "ftp://127.0.0.1/x",
+            "http://127.0.0.1",
+            "http://127.0.0.1.evil.example/x",
+            "http://127.0.0.1@evil.example/x",
+            "http://localhost:80@evil.example/x",
+            "http://localhost:x/",
+            "http://localhost/#x",
+            "http://localhost\\@evil.example/",
+        ] {
+            assert!(!options.allows_redirect(refused), "{refused}");
+        }
     }
 }

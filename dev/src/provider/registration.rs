@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use super::authorize::is_allowed_redirect;
 use super::serve::State;
 use crate::server::{Reply, Request};
 use crate::words::{now, uuid};
@@ -17,8 +16,9 @@ pub(super) fn request(state: &State, request: &Request) -> Reply {
         return refused(400, "invalid_client_metadata", "the body is not JSON");
     };
     let redirects: Option<Vec<String>> = asked["redirect_uris"].as_array().and_then(|uris| {
-        let right =
-            |uri: &Value| uri.as_str().filter(|uri| is_allowed_redirect(uri)).map(str::to_owned);
+        let right = |uri: &Value| {
+            uri.as_str().filter(|uri| state.options.allows_redirect(uri)).map(str::to_owned)
+        };
         uris.iter().map(right).collect()
     });
     let Some(redirects) = redirects.filter(|uris| !uris.is_empty()) else {

@@ -12,9 +12,18 @@ use crate::http::Protocol;
 
 impl Builder {
     pub(super) fn bootstrap(&self, dir: &Path) -> Value {
+        let mut bootstrap = match &self.other {
+            Some(other) => other.bootstrap.clone(),
+            None => self.own_bootstrap(dir),
+        };
+        // Port 0: the kernel chooses a free one, and `--admin-address-path` and `/listeners` tell which.
+        bootstrap["admin"] = json!({ "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))) });
+        (self.change)(&mut bootstrap);
+        bootstrap
+    }
+
+    fn own_bootstrap(&self, dir: &Path) -> Value {
         let mut bootstrap = json!({
-            // Port 0: the kernel chooses a free one, and `--admin-address-path` and `/listeners` tell which.
-            "admin": { "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))) },
             "static_resources": {
                 "clusters": self.clusters.iter().map(cluster).collect::<Value>(),
             },
@@ -30,7 +39,6 @@ impl Builder {
         } else {
             bootstrap["static_resources"]["listeners"] = self.listeners();
         }
-        (self.change)(&mut bootstrap);
         bootstrap
     }
 

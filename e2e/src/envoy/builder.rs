@@ -40,6 +40,14 @@ pub(super) struct Route {
     pub(super) header: Option<String>,
 }
 
+/// See [`Builder::bootstrap_of`].
+#[derive(Clone, Debug)]
+pub(super) struct Other {
+    pub(super) bootstrap: Value,
+    listener: String,
+    folder: PathBuf,
+}
+
 /// What [`Builder::writes_socket_keys`] has Envoy write: sixteen bytes, whatever they are, since over HTTP/2 nobody looks
 /// at the answer to them.
 pub const SOCKET_KEY: &str = "AAAAAAAAAAAAAAAAAAAAAA==";
@@ -66,6 +74,7 @@ pub struct Builder {
     pub(super) socket_keys: bool,
     pub(super) labels: bool,
     pub(super) change: fn(&mut Value),
+    pub(super) other: Option<Other>,
     wasm_log_level: &'static str,
 }
 
@@ -91,6 +100,7 @@ impl Builder {
             socket_keys: false,
             labels: true,
             change: |_| (),
+            other: None,
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -258,6 +268,14 @@ impl Builder {
         self
     }
 
+    /// Not the configuration that is made here, but this one, to which only the admin page is added; paths in it begin in
+    /// `folder`. Its listener of this name is the one that clients of [`Envoy::address`] find.
+    #[must_use]
+    pub fn bootstrap_of(mut self, bootstrap: Value, listener: &str, folder: &Path) -> Self {
+        self.other = Some(Other { bootstrap, listener: listener.into(), folder: folder.into() });
+        self
+    }
+
     /// The filter logs what operators let it log, and is as fast as they have it.
     #[must_use]
     pub fn quiet(mut self) -> Self {
@@ -302,6 +320,9 @@ impl Builder {
             .stdout(Stdio::null())
             // Not by --log-path: Envoy keeps the last seconds of such a file to itself when it is killed.
             .stderr(fs::File::create(log.path()).expect("the log can be written"));
+        if let Some(other) = &self.other {
+            command.current_dir(&other.folder);
+        }
         let child = process::spawn(command).unwrap_or_else(|problem| panic!("Envoy: {problem}"));
         let mut envoy = Envoy { child, dir, log, builder: self, admin: UNKNOWN, address: UNKNOWN };
 
@@ -311,7 +332,10 @@ impl Builder {
         envoy.wait_for("it to be ready", |envoy| {
             (envoy.admin("/ready")?.status == 200).then_some(())
         })?;
-        envoy.address = envoy.wait_for("its listener", |envoy| envoy.try_listener("gate"))?;
+        envoy.address = envoy.wait_for("its listener", |envoy| {
+            let other = envoy.builder.other.as_ref();
+            envoy.try_listener(other.map_or("gate", |other| &other.listener))
+        })?;
         Ok(envoy)
     }
 

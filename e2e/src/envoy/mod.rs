@@ -5,6 +5,7 @@ mod builder;
 mod log;
 mod mortal;
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command};
@@ -93,10 +94,15 @@ impl Envoy {
 
     /// One counter or gauge of Envoy's own statistics; 0 where it does not exist.
     pub fn stat(&self, name: &str) -> u64 {
-        let page = self.admin("/stats").expect("the admin page answers").text();
+        let page = self.stats();
         let value =
             page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.parse().ok());
         value.unwrap_or(0)
+    }
+
+    /// All counters and gauges, a line each.
+    pub fn stats(&self) -> String {
+        self.admin("/stats").expect("the admin page answers").text()
     }
 
     /// All that Prometheus would read here.
@@ -106,7 +112,7 @@ impl Envoy {
 
     /// How many connections of clients each worker has had so far.
     pub fn connections_by_worker(&self) -> Vec<u64> {
-        let page = self.admin("/stats").expect("the admin page answers").text();
+        let page = self.stats();
         let of_a_worker = |line: &str| {
             let (name, count) = line.split_once(".downstream_cx_total: ")?;
             (name.starts_with("listener.127.") && name.contains(".worker_"))
@@ -129,6 +135,13 @@ impl Envoy {
     /// Where the listener of this name listens; the one for tests is called `gate`.
     pub fn listener(&self, name: &str) -> SocketAddr {
         self.try_listener(name).unwrap_or_else(|| panic!("there is no listener {name:?}"))
+    }
+
+    /// The names of the clusters that it knows.
+    pub fn clusters(&self) -> BTreeSet<String> {
+        let page = self.admin("/clusters?format=json").expect("the admin page answers").json();
+        let all = page["cluster_statuses"].as_array().expect("a list").iter();
+        all.map(|cluster| cluster["name"].as_str().expect("a name").to_owned()).collect()
     }
 
     /// Its process, for whoever looks into `/proc`.
