@@ -13,6 +13,8 @@ mod scene;
 #[allow(dead_code, reason = "the calls of tests/flows; not all of it is needed here")]
 mod sent;
 
+mod capabilities;
+mod lesser;
 mod login;
 mod matrix;
 mod memory;
