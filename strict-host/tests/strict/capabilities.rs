@@ -36,6 +36,8 @@ fn a_host_that_lacks_everything_reads_so_in_one_line() {
                     refused; each worker refreshes alone, since only Envoy is asked for shared \
                     data; debug lines are not written";
     assert_eq!(lines(&mut scene), [(WARN, expected.to_owned())]);
+    let page = include_str!("../../../docs/hosts.md");
+    assert!(page.contains(expected), "docs/hosts.md quotes another line");
 }
 
 #[test]
