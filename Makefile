@@ -15,7 +15,7 @@ NEUTRAL := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$${CARGO_HO
 # One crate type: where a library for Rust is made along with it, cargo leaves `lto` out, for 100 KB more.
 COMPILE := $(NEUTRAL) $(CARGO) rustc --release --target wasm32-wasip1 --package oidc-gate --lib --crate-type cdylib
 
-.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp envoy-gateway istio bench docs lint deny check clean
+.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp envoy-gateway istio bench docs hosts lint deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -82,6 +82,10 @@ bench: wasm envoy ## what the gate costs a request, against Envoy alone and a sm
 docs: toolchain ## write docs/oidc-gate.schema.json and the tables of the documentation anew, from the code
 	@UPDATE=1 $(CARGO) test --quiet --package oidc-gate --test docs made_from_the
 	@$(CARGO) run --quiet --package oidc-gate-cli -- schema > target/schema.json && cp target/schema.json docs/oidc-gate.schema.json
+
+hosts: wasm envoy ## run every row of docs/hosts.md on every host, and write its tables anew
+	@UPDATE=1 $(CARGO) test --package oidc-gate-strict-host --test strict table::
+	@UPDATE=1 ENVOY=$$(scripts/install_envoy) $(CARGO) test --package oidc-gate-e2e --test envoy -- hosts:: workers:: forms:: streams::
 
 lint: toolchain ## format and clippy, natively and for wasm
 	@cargo fmt --all --check

@@ -177,12 +177,12 @@ pub(super) fn log(level: u32, text: &str) {
     let _ = unsafe { proxy_log(level, text.as_ptr(), text.len()) };
 }
 
-/// The lowest level that the host keeps; where it does not say, info.
-pub(super) fn log_level() -> u32 {
+/// The lowest level that the host keeps.
+pub(super) fn log_level() -> Result<u32, HostError> {
     let mut level = LEVEL_INFO;
     // SAFETY: see the module.
-    let status = unsafe { proxy_get_log_level(&raw mut level) };
-    if check(status).is_ok() { level } else { LEVEL_INFO }
+    check(unsafe { proxy_get_log_level(&raw mut level) })?;
+    Ok(level)
 }
 
 /// Nanoseconds since 1970.

@@ -37,12 +37,32 @@ pub(super) struct ThisHost<'a> {
     metrics: Option<&'a Metrics>,
 }
 
-/// Registers a queue of this worker's own. Its name is random: of several workers with one
-/// name only the last would be woken. `None` where the host has no queues.
+/// A key of shared data under which nothing else stands.
+const PROBE: &str = "oidc-gate/1/is-there-shared-data";
+
+/// Registers a queue of this worker's own, where the host has shared data, too: one is no use
+/// without the other. For hosts that survive the question.
+///
+/// Its name is random: of several workers with one name only the last would be woken.
 pub(super) fn register_queue() -> Option<u32> {
     let mut random = [0; 16];
     fill(&mut random).ok()?;
-    abi::register_queue(&format!("oidc-gate/{}", base64url::encode(&random))).ok()
+    let there = match abi::shared_data(PROBE).ok()? {
+        Some(_) => true,
+        None => abi::set_shared_data(PROBE, b"yes", CREATE).is_ok(),
+    };
+    let name = || format!("oidc-gate/{}", base64url::encode(&random));
+    there.then(|| abi::register_queue(&name()).ok()).flatten()
+}
+
+/// Whether the host has random numbers.
+pub(super) fn randomness() -> bool {
+    fill(&mut [0]).is_ok()
+}
+
+/// The least level that the host wants logged; where it does not say, info.
+pub(super) fn log_level() -> u32 {
+    abi::log_level().unwrap_or(abi::LEVEL_INFO)
 }
 
 #[allow(clippy::disallowed_methods, reason = "this is the one place")]
@@ -101,12 +121,15 @@ impl Host for ThisHost<'_> {
         sent.map(CallId).map_err(|_| NotSent)
     }
 
+    /// Without a queue there is nobody to share with, or a host that does not survive the question.
     fn shared(&mut self, key: &str) -> Result<Option<(Vec<u8>, u32)>, NoSharedData> {
+        self.queue.ok_or(NoSharedData)?;
         let found = abi::shared_data(key).map_err(|_| NoSharedData)?;
         Ok(found.map(|(bytes, version)| (bytes.as_slice().to_vec(), version)))
     }
 
     fn share(&mut self, key: &str, value: &[u8], expected: Expected) -> Result<bool, NoSharedData> {
+        self.queue.ok_or(NoSharedData)?;
         let write = |version| abi::set_shared_data(key, value, version).map_err(|_| NoSharedData);
         match expected {
             Expected::Version(version) => write(version),

@@ -5,9 +5,10 @@
 
 use std::cell::Cell;
 
-use crate::gate::metrics::{self, Kind, Metric, SERIES};
+use crate::gate::metrics::{self, Kind, Metric};
 
 use super::abi;
+use super::capabilities::Counting;
 
 /// The host's numbers of the series, in the order of [`metrics::series`]; those that it has not
 /// taken are missing at the end. Beside each, what the host has not been told yet.
@@ -15,7 +16,7 @@ pub(super) struct Metrics(Box<[(u32, Cell<u32>)]>);
 
 impl Metrics {
     /// Defines all series, so that they stand at zero before anything is counted. A host without
-    /// metrics is asked once; the log is told once.
+    /// metrics is asked once.
     #[cold]
     pub(super) fn define() -> Self {
         let series = metrics::series();
@@ -24,17 +25,18 @@ impl Metrics {
             .map_while(|(kind, name)| abi::define_metric(number_of(*kind), name).ok())
             .map(|number| (number, Cell::new(0)))
             .collect();
-        if let Some((_, first)) = series.get(numbers.len()) {
-            let taken = numbers.len();
-            abi::log(
-                abi::LEVEL_WARN,
-                &format!(
-                    "oidc-gate: the host takes {taken} of {SERIES} metrics, and not {first}: what \
-                     it does not take is not counted"
-                ),
-            );
-        }
         Self(numbers)
+    }
+
+    /// How much of it the host has taken.
+    #[cold]
+    pub(super) fn counting(&self) -> Counting {
+        let taken = self.0.len();
+        match metrics::series().get(taken) {
+            None => Counting::Host,
+            Some(_) if taken == 0 => Counting::Nobody,
+            Some((_, refused)) => Counting::Partly(taken, refused.clone()),
+        }
     }
 
     /// Counts it, if the host does.

@@ -29,13 +29,21 @@ pub(super) fn configure(plugin: u32) -> bool {
             for warning in &loaded.warnings {
                 abi::log(abi::LEVEL_WARN, &format!("oidc-gate: {warning}"));
             }
+            let worker = Worker::new(loaded.config);
+            // Without ticks nothing would ever be fetched: then what was there stays.
+            if abi::tick_every(TICK).is_err() {
+                abi::log(
+                    abi::LEVEL_ERROR,
+                    "oidc-gate: this host has no ticks; so: the configuration is refused, since \
+                     nothing would ever be asked of the provider",
+                );
+                return false;
+            }
             abi::log(
                 abi::LEVEL_INFO,
                 concat!("oidc-gate ", env!("CARGO_PKG_VERSION"), " is configured"),
             );
-            let worker = Worker::new(loaded.config);
-            // Without ticks nothing would ever be fetched: then what was there stays.
-            abi::tick_every(TICK).is_ok() && vm::with(|vm| vm.configured(plugin, worker)).is_some()
+            vm::with(|vm| vm.configured(plugin, worker)).is_some()
         }
         Err(problems) => {
             abi::log(

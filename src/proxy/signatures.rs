@@ -9,6 +9,8 @@
 use crate::jose::{Algorithm, PublicKey, SignatureBackend, Verdict, ecdsa_der};
 
 use super::abi;
+use super::capabilities::Checking;
+use super::change::Erasing;
 
 const FUNCTION: &str = "verify_signature";
 
@@ -39,19 +41,28 @@ impl HostSignatures {
             let refuses = !ask(hash, key, signature, b"something else")?;
             (accepts && refuses).then_some(*algorithm)
         };
-        let trusted: Vec<Algorithm> = VECTORS.iter().filter_map(right).collect();
-        let names: Vec<&str> = trusted.iter().map(|algorithm| algorithm.name()).collect();
-        let line =
-            format!("signatures checked by the host: {}; others in the filter", names.join(" "));
-        abi::log(abi::LEVEL_INFO, &line);
-        Self { trusted }
+        Self { trusted: VECTORS.iter().filter_map(right).collect() }
     }
-}
 
-impl HostSignatures {
     /// Whether the host has this check at all, and is right: only Envoy is known to.
     pub(super) const fn are_there(&self) -> bool {
         !self.trusted.is_empty()
+    }
+
+    /// How this host is had to send a header no further.
+    pub(super) const fn erasing(&self) -> Erasing {
+        if self.are_there() { Erasing::Remove } else { Erasing::Overwrite }
+    }
+
+    /// Who checks what.
+    #[cold]
+    pub(super) fn checking(&self) -> Checking {
+        let names: Vec<&str> = self.trusted.iter().map(|algorithm| algorithm.name()).collect();
+        match names.len() {
+            0 => Checking::Filter,
+            right if right == VECTORS.len() => Checking::Host(names.join(" ")),
+            _ => Checking::Partly(names.join(" ")),
+        }
     }
 }
 

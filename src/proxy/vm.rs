@@ -9,7 +9,7 @@ use crate::gate::{Host, Stamp, StreamId, Worker};
 use crate::http::{Head, HeaderValue};
 use crate::wire::SortedMap;
 
-use super::abi;
+use super::capabilities::Capabilities;
 use super::change::Erasing;
 use super::host::{self, Log, ThisHost};
 use super::metrics::Metrics;
@@ -116,14 +116,16 @@ pub(super) fn with<T>(action: impl FnOnce(&mut Vm) -> T) -> Option<T> {
 impl Vm {
     /// A plugin has a configuration: its first, or another one.
     pub(super) fn configured(&mut self, plugin: u32, mut worker: Worker) {
-        self.metrics.get_or_insert_with(Metrics::define);
+        let metrics = self.metrics.get_or_insert_with(Metrics::define);
         let signatures = Rc::new(HostSignatures::probe());
         let old = self.plugins.remove(&plugin);
-        let queue = old.as_ref().and_then(|old| old.queue).or_else(host::register_queue);
+        let queue = old.as_ref().and_then(|old| old.queue);
+        let queue = queue.or_else(|| signatures.are_there().then(host::register_queue).flatten());
+        Capabilities::of(metrics, &signatures, queue).tell();
         if let Some(old) = old {
             worker.take_over(old.worker);
         }
-        let log = Log { level: abi::log_level(), format: worker.log_format() };
+        let log = Log { level: host::log_level(), format: worker.log_format() };
         self.plugins.insert(plugin, Plugin { worker, log, signatures, queue });
     }
 
@@ -268,15 +270,14 @@ impl Vm {
         let (log, queue) = (plugin.log, plugin.queue);
         let mut host = ThisHost::new(root, current, log, queue, &signatures, metrics);
         let done = action(&mut plugin.worker, &mut host);
-        let known = plugin.signatures.are_there();
-        let erasing = if known { Erasing::Remove } else { Erasing::Overwrite };
+        let erasing = plugin.signatures.erasing();
         Some((done, Found { astray: host.is_astray(), erasing }))
     }
 
     /// Reads again how much the host wants logged.
     pub(super) fn refresh_log_level(&mut self, plugin: u32) {
         if let Some(plugin) = self.plugins.get_mut(&plugin) {
-            plugin.log.level = abi::log_level();
+            plugin.log.level = host::log_level();
         }
     }
 

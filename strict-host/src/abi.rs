@@ -6,7 +6,7 @@ use crate::fault::Misdeed;
 use crate::guest::{give, read, write};
 use crate::head::{Head, Pair};
 use crate::signature;
-use crate::state::{Call, Map, Outcome, Response, State};
+use crate::state::{Call, Callback, Map, Outcome, Response, State};
 
 type Host<'a> = Caller<'a, State>;
 type Done = Result<i32, Error>;
@@ -22,7 +22,7 @@ const CAS_MISMATCH: i32 = 8;
 macro_rules! host_function {
     ($linker:ident, $name:literal, |$caller:ident, $misdeed:ident $(, $argument:ident)* $(; $wide:ident)?| $body:expr) => {
         let function = |mut $caller: Host<'_>, $($argument: i32,)* $($wide: i64)?| -> Done {
-            let $misdeed = $caller.data_mut().faults.next($name);
+            let $misdeed = $caller.data_mut().called($name).map_err(Error::new)?;
             if let Some(Misdeed::Status(status)) = $misdeed {
                 return Ok(status.cast_signed());
             }
@@ -231,7 +231,8 @@ fn respond(
     misdeed: Option<Misdeed>,
 ) -> Done {
     let body = read(&caller, body.0, body.1)?;
-    let headers = Head::new(pairs_at(&caller, headers.0, headers.1)?);
+    let mut headers = Head::new(pairs_at(&caller, headers.0, headers.1)?);
+    headers.keep_last("set-cookie", caller.data().traits.cookies_of_answers);
     if !(200..600).contains(&status) || grpc != -1 {
         return Err(Error::new(format!("an answer with status {status}")));
     }
@@ -248,6 +249,9 @@ fn dispatch(mut caller: Host<'_>, headers: (i32, i32), body: (i32, i32), place: 
     let body = read(&caller, body.0, body.1)?;
     let state = caller.data_mut();
     let root = state.effective;
+    if state.callback == Callback::Configure {
+        return Err(Error::new("a call while the plugin is configured"));
+    }
     if !state.roots.contains(&root) {
         return Err(Error::new(format!("a call that dies with stream {root}")));
     }

@@ -75,6 +75,16 @@ impl Head {
         named.map(|line| std::str::from_utf8(&line.value).unwrap()).collect()
     }
 
+    /// Leaves out all lines of this name but the last ones.
+    pub(crate) fn keep_last(&mut self, name: &str, count: usize) {
+        let mut surplus = self.all(name).len().saturating_sub(count);
+        self.lines.retain(|line| {
+            let goes = surplus > 0 && line.name.eq_ignore_ascii_case(name.as_bytes());
+            surplus -= usize::from(goes);
+            !goes
+        });
+    }
+
     pub(crate) fn add(&mut self, name: &[u8], value: &[u8]) {
         self.lines.push(Line { name: name.to_vec(), value: value.to_vec(), hidden: false });
     }

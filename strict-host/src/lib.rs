@@ -19,5 +19,5 @@ mod wasi;
 pub use fault::{Fault, Misdeed};
 pub use head::{Head, Removal};
 pub use process::Process;
-pub use state::{Call, Map, Outcome, Response, State, Traits};
-pub use vm::{Action, Vm};
+pub use state::{Call, Failure, Map, Outcome, Response, State, Traits};
+pub use vm::{Action, Vm, exports, imports};

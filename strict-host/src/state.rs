@@ -4,10 +4,13 @@ use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use crate::fault::{Fault, Faults};
+use crate::fault::{Fault, Faults, Misdeed};
 use crate::head::{Head, Removal};
 use crate::metrics::Metrics;
 use crate::process::Process;
+
+/// The ABI's word for a function that is not there.
+const UNIMPLEMENTED: u32 = 12;
 
 /// What kind of host it is.
 #[derive(Debug, Clone, Copy)]
@@ -18,6 +21,62 @@ pub struct Traits {
     pub sets: bool,
     /// Whether it has `verify_signature`, as Envoy has.
     pub verifies: bool,
+    /// Functions that are not implemented, and say so.
+    pub lacks: &'static [&'static str],
+    /// Functions that end the VM: the host expects that nobody calls them.
+    pub forbids: &'static [&'static str],
+    /// How many `Set-Cookie` of an answer of the filter's it sends; the last ones.
+    pub cookies_of_answers: usize,
+    /// How it tells of a call that failed.
+    pub failure: Failure,
+}
+
+/// How a host tells of a call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// By an answer of its own: 503, or 504 where it took too long.
+    Synthetic,
+    /// By no headers at all.
+    Empty,
+}
+
+impl Traits {
+    /// A host like Envoy.
+    pub const ENVOY: Self = Self {
+        removal: Removal::Gone,
+        sets: true,
+        verifies: true,
+        lacks: &[],
+        forbids: &[],
+        cookies_of_answers: usize::MAX,
+        failure: Failure::Synthetic,
+    };
+
+    /// A host that has nothing that the gate can do without, and is wrong wherever a host was seen to be: nginx's
+    /// ngx_wasm_module hides headers that were removed, sends one cookie of an answer, and stops where a queue or a key
+    /// is named that it has no memory for.
+    pub const LESSER: Self = Self {
+        removal: Removal::Hidden,
+        sets: true,
+        verifies: false,
+        lacks: &[
+            "proxy_get_log_level",
+            "proxy_get_property",
+            "proxy_define_metric",
+            "proxy_increment_metric",
+            "proxy_record_metric",
+            "proxy_call_foreign_function",
+        ],
+        forbids: &[
+            "proxy_get_shared_data",
+            "proxy_set_shared_data",
+            "proxy_register_shared_queue",
+            "proxy_enqueue_shared_queue",
+            "proxy_dequeue_shared_queue",
+        ],
+        cookies_of_answers: 1,
+        failure: Failure::Empty,
+    };
 }
 
 /// A map of headers, by its number in the ABI.
@@ -70,6 +129,8 @@ pub enum Outcome {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Callback {
     Other,
+    /// In which some hosts stop where a call is made.
+    Configure,
     Head(u32),
     Trailers(u32),
     Response(u32),
@@ -185,6 +246,16 @@ impl State {
     /// The host believes that this plugin is there.
     pub fn adopt(&mut self, root: u32) {
         self.roots.insert(root);
+    }
+
+    /// A function is called: what goes wrong this time? An error where nobody may call it.
+    pub(crate) fn called(&mut self, function: &'static str) -> Result<Option<Misdeed>, String> {
+        if self.traits.forbids.contains(&function) {
+            return Err(format!("{function} is called, and this host does not survive that"));
+        }
+        let misdeed = self.faults.next(function);
+        let lacks = self.traits.lacks.contains(&function);
+        Ok(if lacks { Some(Misdeed::Status(UNIMPLEMENTED)) } else { misdeed })
     }
 
     pub(crate) fn random_byte(&mut self) -> u8 {

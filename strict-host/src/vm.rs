@@ -37,6 +37,20 @@ fn module() -> &'static Module {
     })
 }
 
+/// The functions that the .wasm takes from its host: module and name, sorted, since linkers may change their order.
+pub fn imports() -> Vec<(String, String)> {
+    let name = |import: wasmi::ImportType<'_>| (import.module().into(), import.name().into());
+    let mut imports: Vec<_> = module().imports().map(name).collect();
+    imports.sort();
+    imports
+}
+
+/// The functions that the .wasm gives its host.
+pub fn exports() -> Vec<String> {
+    let functions = module().exports().filter(|export| export.ty().func().is_some());
+    functions.map(|export| export.name().into()).collect()
+}
+
 impl Vm {
     /// A VM in which the filter has started, and the plugin 1 has begun.
     pub fn new(state: State) -> Self {
@@ -68,7 +82,7 @@ impl Vm {
         self.host().configuration = configuration.as_bytes().to_vec();
         let size = i32::try_from(configuration.len()).unwrap();
         let root = root.cast_signed();
-        self.about::<_, i32>(Callback::Other, root, "proxy_on_configure", (root, size)) == 1
+        self.about::<_, i32>(Callback::Configure, root, "proxy_on_configure", (root, size)) == 1
     }
 
     /// A number for a new stream.

@@ -14,8 +14,11 @@
 )]
 
 mod attacks;
+#[allow(dead_code, reason = "what other packages write of their hosts")]
+mod columns;
 mod commands;
 mod examples;
+mod hosts;
 mod links;
 mod metrics;
 mod oauth2_proxy;

@@ -6,6 +6,7 @@ use oidc_gate_e2e::gate::{Gate, HOME};
 use oidc_gate_e2e::http::{self, Answer, PROTOCOLS, Request};
 use sha2::{Digest as _, Sha256};
 
+use crate::columns::{self, Row};
 use crate::expiry::{exact, expired};
 use crate::seen::{assert_page, lines, new_cookies, the_one};
 
@@ -92,6 +93,7 @@ fn a_form_comes_back_after_login_and_reaches_the_upstream_byte_for_byte() {
             assert_eq!(lines(&received, "cookie"), Vec::<&str>::new());
         }
     }
+    columns::holds(columns::ENVOY, Row::Form, "yes");
 }
 
 #[test]

@@ -8,6 +8,9 @@ mod acquire_turns;
 mod attacks;
 mod bearer;
 mod callback;
+#[path = "../../../tests/docs/columns.rs"]
+#[allow(dead_code, reason = "the columns of other hosts")]
+mod columns;
 mod commands;
 mod config;
 mod cookies;
@@ -16,6 +19,7 @@ mod expiry;
 mod fleet;
 mod forms;
 mod hostile;
+mod hosts;
 mod load;
 mod login;
 mod logout;

@@ -12,6 +12,7 @@ use oidc_gate_e2e::peers::{self, ACCEPT, HELLO, HELLO_BACK, KEY};
 use oidc_gate_e2e::wait::LIMIT;
 use serde_json::json;
 
+use crate::columns::{self, Row};
 use crate::expiry::{exact, expired};
 use crate::seen::{assert_own, assert_unauthenticated, logged_in, new_cookies, received};
 
@@ -100,6 +101,7 @@ fn a_websocket_goes_through_both_ways_and_takes_the_new_session_along() {
     }
     peer.assert_reached_by("alice");
     assert_eq!(gate.provider.calls().refresh, 2);
+    columns::holds(columns::ENVOY, Row::WebSocket, "yes");
 }
 
 /// Cross-site WebSocket hijacking: CORS does not guard WebSockets, so the gate does.
@@ -168,6 +170,7 @@ fn events_arrive_one_by_one_and_the_new_session_comes_before_them() {
     drop(events);
     assert_eq!(stream.part().expect("it ends"), Part::End);
     peer.assert_reached_by("alice");
+    columns::holds(columns::ENVOY, Row::Events, "yes");
 }
 
 /// A gRPC call: POST, its media type, and word that trailers are understood.
@@ -214,6 +217,7 @@ fn a_grpc_stream_goes_both_ways_with_its_trailers() {
         peer.assert_reached_by("alice");
     }
     assert_eq!(gate.provider.calls().refresh, 1);
+    columns::holds(columns::ENVOY, Row::Grpc, "yes");
 }
 
 /// A client of gRPC reads `grpc-status`: 16 is UNAUTHENTICATED, 7 PERMISSION_DENIED, 14 UNAVAILABLE.

@@ -9,6 +9,7 @@ use oidc_gate_e2e::gate::{Gate, HOME};
 use oidc_gate_e2e::http::{self, Protocol, Request};
 use oidc_gate_e2e::wait;
 
+use crate::columns::{self, Row};
 use crate::seen::{bearer_claims, received};
 
 /// So many connections that all four workers have some: Envoy's kernel spreads them.
@@ -71,6 +72,7 @@ fn requests_on_all_workers_cost_one_refresh_and_the_old_cookie_still_passes_on_e
     }
     let served = gate.envoy.workers_that_served();
     assert!(served >= 2, "only {served} worker(s) served: this test shows nothing then");
+    columns::holds(columns::ENVOY, Row::Turns, "process");
 }
 
 #[test]

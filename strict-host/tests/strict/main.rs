@@ -3,6 +3,9 @@
 #[path = "../../../tests/flows/browser.rs"]
 #[allow(dead_code, reason = "the browser of tests/flows; not all of it is needed here")]
 mod browser;
+#[path = "../../../tests/docs/columns.rs"]
+#[allow(dead_code, reason = "the columns of other hosts")]
+mod columns;
 #[path = "../../../tests/flows/introspection.rs"]
 mod introspection;
 #[path = "../../../tests/flows/provider.rs"]
@@ -13,6 +16,8 @@ mod scene;
 #[allow(dead_code, reason = "the calls of tests/flows; not all of it is needed here")]
 mod sent;
 
+mod capabilities;
+mod lesser;
 mod login;
 mod matrix;
 mod memory;
@@ -21,5 +26,6 @@ mod order;
 mod reconfigure;
 mod removal;
 mod routes;
+mod table;
 mod trailers;
 mod twice;

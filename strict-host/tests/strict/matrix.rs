@@ -7,22 +7,22 @@ use std::panic::catch_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use oidc_gate_strict_host::{Fault, Head, Misdeed, Outcome};
+use oidc_gate_strict_host::{Fault, Head, Misdeed, Outcome, Traits};
 use serde_json::json;
 
 use super::browser::{Browser, Request};
 use super::scene::{ENVOY, ROOT, Scene, configuration, head, owned};
 
 /// A day of one worker: whatever comes of each step, the next one follows.
-struct Day {
-    scene: Scene,
+pub(crate) struct Day {
+    pub(crate) scene: Scene,
     browser: Browser,
-    streams: Vec<(u32, &'static str)>,
+    pub(crate) streams: Vec<(u32, &'static str)>,
 }
 
 impl Day {
-    fn run(faults: Vec<Fault>) -> Self {
-        let scene = Scene::unconfigured(ENVOY);
+    pub(crate) fn run(traits: Traits, faults: Vec<Fault>) -> Self {
+        let scene = Scene::unconfigured(traits);
         let mut day = Self { scene, browser: Browser::default(), streams: Vec::new() };
         day.scene.vm.host().set_faults(faults);
         day.morning();
@@ -106,7 +106,7 @@ impl Day {
     }
 
     /// What must hold whatever went wrong.
-    fn hold(mut self, what: &[Fault]) {
+    pub(crate) fn hold(mut self, what: &[Fault]) {
         let tokens = std::mem::take(&mut self.scene.provider.secrets);
         let refused = ["proxy_send_local_response", "proxy_continue_stream", CONTEXT];
         let kept = what.iter().any(|fault| refused.contains(&fault.function));
@@ -189,7 +189,7 @@ fn faults(counted: &BTreeMap<&'static str, usize>) -> Vec<Fault> {
 
 #[test]
 fn whatever_host_call_fails_whenever_it_fails_nobody_is_let_through_or_forgotten() {
-    let mut day = Day::run(Vec::new());
+    let mut day = Day::run(ENVOY, Vec::new());
     let counted = day.scene.vm.host().counted();
     let forwards = day.streams.clone().into_iter().filter(|(stream, _)| {
         matches!(day.scene.vm.host().outcome(*stream), Some(Outcome::Forward(_)))
@@ -204,7 +204,7 @@ fn whatever_host_call_fails_whenever_it_fails_nobody_is_let_through_or_forgotten
         for _ in 0..threads {
             scope.spawn(|| {
                 while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    let held = catch_unwind(|| Day::run(vec![*fault]).hold(&[*fault]));
+                    let held = catch_unwind(|| Day::run(ENVOY, vec![*fault]).hold(&[*fault]));
                     if held.is_err() {
                         wrong.lock().unwrap().push(*fault);
                     }

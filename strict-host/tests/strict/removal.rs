@@ -6,7 +6,7 @@ use super::browser::{Browser, Request};
 use super::scene::{Scene, answered, forwarded};
 
 /// nginx with ngx_wasm_module: what is removed is hidden from the filter, and sent.
-const NGINX: Traits = Traits { removal: Removal::Hidden, sets: true, verifies: false };
+const NGINX: Traits = Traits { removal: Removal::Hidden, verifies: false, ..Traits::ENVOY };
 
 fn evil(path: &str) -> Request {
     Request::new("GET", path)
@@ -62,7 +62,7 @@ fn a_header_that_is_sent_twice_is_refused_where_only_its_first_line_can_be_chang
 
 #[test]
 fn a_host_that_changes_no_headers_is_told_from_one_that_does() {
-    let mut scene = Scene::with(Traits { sets: false, removal: Removal::Nothing, verifies: false });
+    let mut scene = Scene::with(Traits { sets: false, removal: Removal::Nothing, ..NGINX });
     assert_eq!(answered(scene.send(&evil("/public"))).status, 503);
     forwarded(scene.send(&Request::new("GET", "/public")));
     let browser = scene.log_in();

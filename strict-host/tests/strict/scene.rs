@@ -6,7 +6,7 @@ use std::rc::Rc;
 use oidc_gate::gate::CallId;
 use oidc_gate::token::testing::{API, CLIENT, ISSUER, NOW, Signer};
 use oidc_gate::wire::Timestamp;
-use oidc_gate_strict_host::{Call, Head, Outcome, Process, Removal, Response, State, Traits, Vm};
+use oidc_gate_strict_host::{Call, Failure, Head, Outcome, Process, Response, State, Traits, Vm};
 use serde_json::{Value, json};
 
 use super::browser::{Browser, Request};
@@ -17,7 +17,7 @@ pub(crate) const SESSION_KEY: &str = "MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZW
 /// The plugin.
 pub(crate) const ROOT: u32 = 1;
 
-pub(crate) const ENVOY: Traits = Traits { removal: Removal::Gone, sets: true, verifies: true };
+pub(crate) const ENVOY: Traits = Traits::ENVOY;
 
 pub(crate) struct Scene {
     pub(crate) vm: Vm,
@@ -141,8 +141,20 @@ impl Scene {
                 let status = (b":status".to_vec(), status.to_string().into_bytes());
                 self.vm.answer(call, Head::new([status]), 1, &body);
             }
-            Some((None, _)) => self.vm.answer(call, Head::default(), 0, b""),
+            Some((None, _)) => self.fail(call),
             None => self.vm.host().calls.retain(|pending| pending.number != call.number),
+        }
+    }
+
+    /// The call fails, as failures are told in this host.
+    pub(crate) fn fail(&mut self, call: &Call) {
+        match self.vm.host().traits.failure {
+            Failure::Empty => self.vm.answer(call, Head::default(), 0, b""),
+            Failure::Synthetic => {
+                let head = [(":status", "503"), ("content-type", "text/plain")]
+                    .map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+                self.vm.answer(call, Head::new(head), 2, b"upstream connect error");
+            }
         }
     }
 
