@@ -22,6 +22,7 @@ mod attempt;
 mod bearer;
 mod callback;
 mod errands;
+mod fetches;
 mod forms;
 mod forward;
 mod host;
