@@ -159,7 +159,13 @@ impl Worker {
         let arrival = Arrival::read(head, &self.config.upstream.headers);
         let origin = match self.origin(&arrival) {
             Ok(origin) => origin,
-            Err(refusal) => return misdirected(host, &refusal, &arrival),
+            Err(refusal) => {
+                let step = misdirected(host, &refusal, &arrival);
+                if self.config.access_log_fields {
+                    self.tell_access_log(host, &arrival, &step);
+                }
+                return step;
+            }
         };
         let mut jar = Jar::default();
         if let Some(cookies) = &self.cookies {
@@ -169,6 +175,9 @@ impl Worker {
         let decided = decide(self, host, &request);
         let step = self.step(host, &request, decided);
         tally::step(host, &step);
+        if self.config.access_log_fields {
+            self.tell_access_log(host, &arrival, &step);
+        }
         step
     }
 

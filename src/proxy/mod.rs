@@ -5,6 +5,7 @@
 //! since each one costs every request. The rest of the crate knows nothing of this.
 
 mod abi;
+mod access_log;
 mod carry_out;
 mod change;
 mod host;
