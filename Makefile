@@ -15,7 +15,7 @@ NEUTRAL := CARGO_TARGET_WASM32_WASIP1_RUSTFLAGS="--remap-path-prefix=$${CARGO_HO
 # One crate type: where a library for Rust is made along with it, cargo leaves `lto` out, for 100 KB more.
 COMPILE := $(NEUTRAL) $(CARGO) rustc --release --target wasm32-wasip1 --package oidc-gate --lib --crate-type cdylib
 
-.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp envoy-gateway istio bench docs hosts lint deny check clean
+.PHONY: help toolchain envoy wasm oci registry cli run test keycloak browser mcp envoy-gateway istio bench docs hosts lint alerts deny check clean
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
@@ -91,6 +91,9 @@ lint: toolchain ## format and clippy, natively and for wasm
 	@cargo fmt --all --check
 	@$(CARGO) clippy --workspace --all-targets -- -D warnings
 	@$(CARGO) clippy --package oidc-gate --lib --target wasm32-wasip1 -- -D warnings
+
+alerts: ## the alerts of deploy/ and the dashboard's expressions, by Prometheus' own promtool
+	@scripts/check_alerts
 
 deny: $(DENY) ## licences, sources and duplicates of the dependencies, by cargo-deny
 	@$(DENY) --workspace --all-features check bans licenses sources

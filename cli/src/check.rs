@@ -1,6 +1,7 @@
 //! `oidc-gate check`: every mistake of a configuration, with its line.
 //!
 //! What is a mistake the gate's own parser says; this finds the configurations, and the lines.
+//! With `--online` the provider is asked, too.
 
 use std::cell::Cell;
 use std::io::Write;
@@ -12,6 +13,7 @@ use oidc_gate::config::{Config, Problem};
 use oidc_gate::crypto::digest::sha256;
 
 use crate::find::{self, Found};
+use crate::online::{self, Web};
 use crate::output::{self, Finding, Format, GREEN, Severity};
 use crate::yaml::Place;
 use crate::{Outcome, input, locate};
@@ -29,6 +31,13 @@ pub(crate) struct Arguments {
     /// {env: NAME} need not be set here
     #[arg(long)]
     env: bool,
+    /// Ask the provider, too: fetch its discovery document and its keys, and compare them with the
+    /// configuration; no secret is sent
+    #[arg(long)]
+    online: bool,
+    /// Certificates (PEM) to trust with --online, instead of the system's
+    #[arg(long, value_name = "FILE", requires = "online")]
+    ca: Option<String>,
     /// Warnings are refused, too
     #[arg(long)]
     deny_warnings: bool,
@@ -39,14 +48,20 @@ pub(crate) struct Arguments {
 
 /// Checks all files.
 pub(crate) fn run(arguments: &Arguments) -> Outcome {
+    let web = arguments.online.then(|| Web::new(arguments.ca.clone()));
+    // A file that cannot be read is a mistake in the command, whatever is asked with it.
+    if let Some(Err(what)) = web.as_ref().filter(|_| arguments.ca.is_some()).map(Web::roots) {
+        output::error(&what);
+        return Outcome::Unreadable;
+    }
     let mut outcome = Outcome::Right;
     for path in &arguments.files {
-        outcome = outcome.max(file(path, arguments));
+        outcome = outcome.max(file(path, arguments, web.as_ref()));
     }
     outcome
 }
 
-fn file(path: &str, arguments: &Arguments) -> Outcome {
+fn file(path: &str, arguments: &Arguments, web: Option<&Web>) -> Outcome {
     let name = input::name(path);
     let found = match configurations(path) {
         Ok(found) => found,
@@ -72,8 +87,31 @@ fn file(path: &str, arguments: &Arguments) -> Outcome {
             };
             let _ = writeln!(out, "{GREEN}ok{GREEN:#}: {name}:{line}: {what}{unread}");
         }
+        if let Some(web) = web {
+            outcome = outcome.max(ask(web, found, name, arguments, &mut out));
+        }
     }
     outcome
+}
+
+/// Asks the provider, where the configuration is right.
+fn ask(
+    web: &Web,
+    found: &Found,
+    name: &str,
+    arguments: &Arguments,
+    out: &mut dyn Write,
+) -> Outcome {
+    let secrets = Secrets { real: arguments.env, not_read: Cell::new(0) };
+    let Ok((config, _)) = load(found, &secrets) else {
+        output::note(&format!("{name}:{}: its provider is not asked", found.at.line));
+        return Outcome::Right;
+    };
+    let verdict = online::ask(web, &config, found, (name, arguments.format), out);
+    match verdict.wrong || verdict.warned && arguments.deny_warnings {
+        true => Outcome::Refused,
+        false => Outcome::Right,
+    }
 }
 
 /// The configurations in a file, at least one.
@@ -167,10 +205,15 @@ fn line(found: &Found, problem: &Problem) -> usize {
     if let (true, Some(line)) = (problem.path.is_empty(), told) {
         return found.lines.place(Place { line, column: 1 }).line;
     }
+    place_of(found, &problem.path)
+}
+
+/// The line of a key, or of what should hold it.
+pub(crate) fn place_of(found: &Found, path: &str) -> usize {
     match &found.root {
-        Some(root) if !problem.path.is_empty() => {
+        Some(root) if !path.is_empty() => {
             let start = Place { line: root.at.line, column: 1 };
-            found.lines.place(locate::key(root, start, &problem.path)).line
+            found.lines.place(locate::key(root, start, path)).line
         }
         _ => found.at.line,
     }

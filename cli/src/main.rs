@@ -10,8 +10,10 @@ mod input;
 mod keygen;
 mod locate;
 mod migrate;
+mod online;
 mod output;
 mod schema;
+mod words;
 mod yaml;
 
 use std::process::ExitCode;

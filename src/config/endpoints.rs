@@ -29,6 +29,12 @@ pub enum PostLogout {
 }
 
 impl Endpoints {
+    /// Whether `path` is one of them, to the letter.
+    #[must_use]
+    pub fn has(&self, path: &[u8]) -> bool {
+        self.all().iter().any(|own| own.as_bytes() == path)
+    }
+
     /// All of them.
     pub(super) fn all(&self) -> [&str; 4] {
         [&self.login, &self.callback, &self.logout, &self.session]

@@ -268,6 +268,12 @@ pub const KEYS: &[Key] = &[
         "`text`: lines as `request=… decision=… reason=\"…\"`. `json`: each is one JSON object. What \
          the host writes before it stays.",
     ),
+    key(
+        "log.access_log_fields",
+        Is("false"),
+        "Whether the host's own access log gets decision, rule, and pseudonyms of user and session: \
+         see [metrics](metrics.md#in-envoys-access-log). Each field is a call to the host.",
+    ),
     key("rules[].match.path", Means("any"), "This path and no other."),
     key(
         "rules[].match.path_prefix",

@@ -1,4 +1,4 @@
-//! `log`: how log lines are written.
+//! `log`: how log lines are written, and what the host's own may say.
 
 use super::reader::{Report, Section};
 
@@ -12,11 +12,13 @@ pub enum LogFormat {
     Json,
 }
 
-/// Reads `log`.
-pub(super) fn read(root: &Section<'_>, to: &mut Report<'_>) -> Option<LogFormat> {
+/// Reads `log`: the format, and `access_log_fields`.
+pub(super) fn read(root: &Section<'_>, to: &mut Report<'_>) -> Option<(LogFormat, bool)> {
     let section = root.section("log", "log", to);
     let formats = [("text", LogFormat::Text), ("json", LogFormat::Json)];
-    section.choice("format", LogFormat::Text, &formats, to)
+    let format = section.choice("format", LogFormat::Text, &formats, to);
+    let fields = section.flag("access_log_fields", false, to);
+    Some((format?, fields?))
 }
 
 #[cfg(test)]
@@ -25,6 +27,14 @@ mod tests {
 
     use super::super::testing::{config, problems};
     use super::*;
+
+    #[test]
+    fn fields_for_the_access_log_are_asked_for() {
+        assert!(!config(json!({})).access_log_fields);
+        assert!(config(json!({"log": {"access_log_fields": true}})).access_log_fields);
+        let what = problems(json!({"log": {"access_log_fields": "yes"}}));
+        assert!(what.starts_with("log.access_log_fields: "), "{what}");
+    }
 
     #[test]
     fn lines_are_text_unless_json_is_asked_for() {

@@ -95,6 +95,9 @@ pub struct Config {
     pub upstream: Upstream,
     /// `log.format`, default `text`.
     pub log_format: LogFormat,
+    /// `log.access_log_fields`, default `false`: whether the host's access log gets fields of each
+    /// request.
+    pub access_log_fields: bool,
     /// `rules`, default none: the first that matches wins; what matches none needs an
     /// authenticated user.
     pub rules: Vec<Rule>,
@@ -177,7 +180,7 @@ impl Config {
             rules::warn_of_public_exchange(rules, client, to);
             rules::warn_of_ungranted_scope(rules, client, to);
         }
-        let log_format = log::read(&root, to);
+        let log = log::read(&root, to);
         if let (Some(rules), Some(session)) = (&rules, &session) {
             rules::refuse_trips_without_cookie(rules, session, to);
         }
@@ -203,7 +206,8 @@ impl Config {
             post_logout_redirect_uri: post_logout_redirect_uri?,
             session: if login { Some(session?) } else { None },
             upstream: upstream?,
-            log_format: log_format?,
+            log_format: log?.0,
+            access_log_fields: log?.1,
             rules: rules?,
         })
     }

@@ -15,7 +15,7 @@
 use chacha20poly1305::XChaCha20Poly1305;
 use chacha20poly1305::aead::{Aead as _, KeyInit as _, Payload};
 
-use super::digest::sha256;
+use super::digest::{hmac_sha256, sha256};
 use super::entropy::{Entropy, NoEntropy, random_bytes};
 use super::secret::Key;
 
@@ -93,13 +93,33 @@ struct SealingKey {
 pub struct SealingKeys {
     first: SealingKey,
     others: Vec<SealingKey>,
+    /// What pseudonyms are made with: of the first key, and no way back to it.
+    pseudonyms: Key,
 }
+
+/// What tells the key of pseudonyms from others that may once come of the same one.
+const PSEUDONYMS: &[u8] = b"oidc-gate pseudonyms";
 
 impl SealingKeys {
     /// Keys of 32 bytes; `first` seals.
     #[must_use]
     pub fn new(first: &Key, others: &[Key]) -> Self {
-        Self { first: SealingKey::new(first), others: others.iter().map(SealingKey::new).collect() }
+        Self {
+            first: SealingKey::new(first),
+            others: others.iter().map(SealingKey::new).collect(),
+            pseudonyms: Key::new(hmac_sha256(first.expose(), &[PSEUDONYMS])),
+        }
+    }
+
+    /// What `text` is called where it may not be told: always the same with the same first key, and
+    /// another for each `kind` of text. Without the key nobody can try texts against it.
+    #[must_use]
+    pub fn pseudonym(&self, kind: &str, text: &[u8]) -> [u8; 16] {
+        let digest = hmac_sha256(self.pseudonyms.expose(), &[kind.as_bytes(), b"\0", text]);
+        // A prefix of an HMAC is one (RFC 2104 section 5).
+        let mut half = [0; 16];
+        half.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+        half
     }
 
     /// Seals `plaintext` with the first key.
@@ -242,6 +262,16 @@ mod tests {
             assert!(keys(&[1]).open(HERE, &changed).is_none());
             assert!(keys(&[1]).open(HERE, &sealed[..index]).is_none());
         }
+    }
+
+    #[test]
+    fn a_pseudonym_is_that_of_one_text_of_one_kind_under_the_first_key() {
+        let alice = keys(&[1]).pseudonym("subject", b"alice");
+        assert_eq!(keys(&[1, 2]).pseudonym("subject", b"alice"), alice);
+        assert_ne!(keys(&[2, 1]).pseudonym("subject", b"alice"), alice);
+        assert_ne!(keys(&[1]).pseudonym("subject", b"alicf"), alice);
+        assert_ne!(keys(&[1]).pseudonym("session", b"alice"), alice);
+        assert_ne!(alice[..], sha256(b"alice")[..16]);
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::http::cookie::Rest;
 use crate::http::{HeaderName, HeaderValue, SetCookie};
 use crate::wire::Timestamp;
 
+use super::access_log::Who;
 use super::identity::{Identity, PublicRule};
 use super::metrics::Outcome;
 use super::request::{Arrival, Request};
@@ -36,6 +37,7 @@ pub struct Forward {
     set: Option<Rc<[(HeaderName, HeaderValue)]>>,
     with_response: Option<Box<WithResponse>>,
     outcome: Outcome,
+    who: Option<Rc<Who>>,
 }
 
 /// What goes with the response of few requests; the others have no room for it.
@@ -74,6 +76,7 @@ impl Forward {
             set: Some(Rc::clone(&sent.headers)),
             with_response: None,
             outcome: identity.outcome(),
+            who: sent.who.clone(),
         }
     }
 
@@ -86,6 +89,7 @@ impl Forward {
             set: None,
             with_response: None,
             outcome: Outcome::ForwardPublic,
+            who: None,
         }
     }
 
@@ -103,6 +107,11 @@ impl Forward {
     /// What becomes of the request by it.
     pub(super) const fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// Whom it is about, where the host's access log asks for that.
+    pub(super) fn who(&self) -> Option<&Who> {
+        self.who.as_deref()
     }
 
     /// What becomes of `Authorization`.

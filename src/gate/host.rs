@@ -5,6 +5,7 @@ use crate::jose::SignatureBackend;
 use crate::provider::HttpCall;
 use crate::wire::Timestamp;
 
+use super::access_log::Field;
 use super::log::Line;
 use super::metrics::Metric;
 
@@ -24,6 +25,10 @@ pub struct NotSent;
 /// The host has nothing that its workers share.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NoSharedData;
+
+/// The host has no access log that takes fields.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoAccessLog;
 
 /// What must stand under a key for a write to happen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +102,15 @@ pub trait Host: Entropy {
     /// Counts it, where this host counts anything. It can not fail: nothing depends on it.
     fn count(&self, metric: Metric) {
         let _ = metric;
+    }
+
+    /// Gives the host's own access log a field of the current request.
+    ///
+    /// # Errors
+    /// [`NoAccessLog`]: this host takes none.
+    fn access_log(&mut self, field: Field, value: &str) -> Result<(), NoAccessLog> {
+        let _ = (field, value);
+        Err(NoAccessLog)
     }
 
     /// Who checks signatures.

@@ -48,7 +48,7 @@ impl Live {
             crate::config::Authorization::None => None,
         };
         let access_token = session.known_access_token();
-        let sent = Sent::new(config, raw, Some(&session.id_token), access_token);
+        let sent = Sent::new(config, raw, Some(&session.id_token), access_token, Some(&session.id));
         let turn = TurnId::of(&session);
         let quiet = match (&config.session, fresh_until(&session, config)) {
             (Some(settings), Some(fresh_until)) if with_first_key => {
@@ -128,7 +128,7 @@ impl Bearer {
             // There is no ID token in a client's bearer, and an access token is none.
             crate::config::Authorization::IdToken | crate::config::Authorization::None => None,
         };
-        let sent = Sent::new(config, authorization, None, Some(&token));
+        let sent = Sent::new(config, authorization, None, Some(&token), None);
         Self { token, sent, judged: LastVerdict::default() }
     }
 

@@ -17,11 +17,13 @@
 //! The only way to the upstream is a [`Forward`], which is made from a verified identity
 //! or from a rule that says public, and from nothing else.
 
+mod access_log;
 mod acquire;
 mod attempt;
 mod bearer;
 mod callback;
 mod errands;
+mod fetches;
 mod forms;
 mod forward;
 mod host;
@@ -49,9 +51,10 @@ mod worker;
 
 pub mod metrics;
 
+pub use access_log::Field;
 pub use forms::FORM_LIMIT;
 pub use forward::{Authorization, Forward, Stamp};
-pub use host::{CallId, Expected, Host, Level, NoSharedData, NotSent, StreamId};
+pub use host::{CallId, Expected, Host, Level, NoAccessLog, NoSharedData, NotSent, StreamId};
 pub use log::Line;
 pub use reply::Reply;
 pub use worker::Worker;

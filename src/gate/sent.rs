@@ -9,6 +9,8 @@ use crate::http::{HeaderName, HeaderValue};
 use crate::token::{self, AccessToken, IdToken};
 use crate::wire::Json;
 
+use super::access_log::Who;
+
 /// The longest structure that is sent, in bytes: hosts refuse requests with much more.
 const LONGEST_STRUCTURE: usize = 8 * 1024;
 
@@ -19,28 +21,34 @@ pub(super) struct Sent {
     pub(super) authorization: Option<Rc<HeaderValue>>,
     /// Identity headers.
     pub(super) headers: Rc<[(HeaderName, HeaderValue)]>,
+    /// Whom the host's access log names, where it asks for that.
+    pub(super) who: Option<Rc<Who>>,
 }
 
 impl Sent {
-    /// Of these tokens, by this configuration. `authorization` is the one to send as such.
+    /// Of these tokens, by this configuration. `authorization` is the one to send as such,
+    /// `session` the id of theirs.
     pub(super) fn new(
         config: &Config,
         authorization: Option<&Secret>,
         id_token: Option<&IdToken>,
         access_token: Option<&AccessToken>,
+        session: Option<&[u8; 16]>,
     ) -> Self {
         let headers = config.upstream.headers.iter().filter_map(|header| {
             Some((header.name.clone(), claim_value(header, id_token, access_token)?))
         });
         let authorization = authorization.and_then(bearer_value).map(Rc::new);
-        Self { authorization, headers: headers.collect() }
+        let who = Who::new(config, id_token, access_token, session);
+        Self { authorization, headers: headers.collect(), who }
     }
 
     /// About how many bytes of memory it takes.
     pub(super) fn size(&self) -> usize {
         let texts = self.headers.iter().flat_map(|(name, value)| [name.as_str(), value.as_str()]);
         let texts = texts.chain(self.authorization.as_ref().map(|value| value.as_str()));
-        texts.map(str::len).fold(size_of_val(&*self.headers), usize::saturating_add)
+        let texts = texts.map(str::len).fold(size_of_val(&*self.headers), usize::saturating_add);
+        texts.saturating_add(self.who.as_ref().map_or(0, |who| who.size()))
     }
 }
 

@@ -7,18 +7,16 @@ use crate::crypto::Secret;
 use crate::http::Head;
 use crate::http::url::Origin;
 use crate::policy::Rules;
-use crate::provider::{Answer, Fetch, Learned, Provider, token_endpoint};
+use crate::provider::{Answer, Fetch, Provider, token_endpoint};
 use crate::session::{Cache, Cookies, Jar};
 use crate::wire::{SortedMap, Timestamp};
 
 use super::acquire::memory::{Acquisitions, AskId};
 use super::forms::Forms;
-use super::host::{CallId, Host, Level, StreamId};
+use super::host::{CallId, Host, StreamId};
 use super::identity::{Bearer, Live};
 use super::introspect;
 use super::introspections::{Introspections, TokenId};
-use super::log::Line;
-use super::metrics::Endpoint;
 use super::refusal::{Refusal, Refused};
 use super::reply::Reply;
 use super::request::{Arrival, Request};
@@ -161,7 +159,13 @@ impl Worker {
         let arrival = Arrival::read(head, &self.config.upstream.headers);
         let origin = match self.origin(&arrival) {
             Ok(origin) => origin,
-            Err(refusal) => return misdirected(host, &refusal, &arrival),
+            Err(refusal) => {
+                let step = misdirected(host, &refusal, &arrival);
+                if self.config.access_log_fields {
+                    self.tell_access_log(host, &arrival, &step);
+                }
+                return step;
+            }
         };
         let mut jar = Jar::default();
         if let Some(cookies) = &self.cookies {
@@ -171,6 +175,9 @@ impl Worker {
         let decided = decide(self, host, &request);
         let step = self.step(host, &request, decided);
         tally::step(host, &step);
+        if self.config.access_log_fields {
+            self.tell_access_log(host, &arrival, &step);
+        }
         step
     }
 
@@ -281,67 +288,6 @@ impl Worker {
         Step::Reply(reply.with_cookies(cookies))
     }
 
-    /// Sends whatever metadata or key fetch is due.
-    pub(super) fn fetch_due(&mut self, host: &mut dyn Host) {
-        let (now, jitter) = (host.now(), jitter(host));
-        for fetch in self.provider.due(now, jitter) {
-            let sent = self.provider.call(fetch).map(|call| host.dispatch(&call));
-            match sent {
-                Some(Ok(id)) => {
-                    self.flights.insert(id, Flight::Fetch(fetch));
-                }
-                Some(Err(not_sent)) => {
-                    tally::call(host, Endpoint::of(fetch), None);
-                    let cluster = &self.config.provider.cluster;
-                    let message = format!("provider.cluster {cluster:?}: {not_sent}");
-                    host.log(Level::Warn, &Line::Message(&message));
-                    self.provider.not_sent(fetch, now, jitter);
-                }
-                None => self.provider.not_sent(fetch, now, jitter),
-            }
-        }
-    }
-
-    fn fetched(&mut self, host: &mut dyn Host, fetch: Fetch, answer: &Answer<'_>) -> Vec<StreamId> {
-        let (now, jitter) = (host.now(), jitter(host));
-        let was_ready = self.provider.ready();
-        let learned = self.provider.answered(fetch, answer, now, jitter);
-        tally::fetched(host, fetch, learned.is_ok());
-        let keys_came = matches!(learned, Ok(Learned::Keys { .. }));
-        match learned {
-            Ok(Learned::Metadata) => {
-                host.log(Level::Info, &Line::Message("the provider's metadata is there"));
-                // The keys' address is known now: no need to wait for the next tick.
-                self.fetch_due(host);
-            }
-            Ok(Learned::Keys { skipped }) => {
-                host.log(Level::Info, &Line::Message("the provider's keys are there"));
-                for note in skipped {
-                    host.log(Level::Debug, &Line::Message(&format!("a key was skipped: {note}")));
-                }
-            }
-            Err(problem) => host.log(Level::Warn, &Line::Message(&problem.to_string())),
-        }
-        let ready = !was_ready && self.provider.ready();
-        // Tokens from the provider itself are not thrown away because its keys did not come
-        // this time; a client's own may be anything, and is answered.
-        let settled = if keys_came { self.settle_turns(host) } else { Vec::new() };
-        let mut streams = self.settled(&settled);
-        if keys_came {
-            streams.extend(self.settle_acquisitions(host));
-        }
-        streams.extend(self.waiters.those(|waiting| match waiting {
-            Waiting::Provider => ready,
-            Waiting::Keys => fetch == Fetch::Keys,
-            Waiting::Turn(_)
-            | Waiting::Acquired(_)
-            | Waiting::Introspected(_)
-            | Waiting::Form { .. }
-            | Waiting::Anew => false,
-        }));
-        streams
-    }
-
     /// The refusal of a token whose key is not known, where that is the token's fault.
     pub(super) fn unknown_key(&self, refusal: Refusal) -> Refusal {
         if self.provider.keys_failing() { Refusal::ProviderUnavailable } else { refusal }
@@ -388,9 +334,4 @@ fn misdirected(host: &mut dyn Host, refusal: &Refusal, arrival: &Arrival<'_>) ->
     let step = Step::Reply(Reply::misdirected(refusal, arrival));
     tally::step(host, &step);
     step
-}
-
-/// So that many workers do not ask at the same moment. Without randomness: no jitter.
-fn jitter(host: &mut dyn Host) -> u16 {
-    crate::crypto::entropy::random_bytes::<2>(host).map(u16::from_be_bytes).unwrap_or_default()
 }

@@ -63,7 +63,8 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &PublicKey> {
+    /// The keys that can be used, in the provider's order.
+    pub fn iter(&self) -> impl Iterator<Item = &PublicKey> {
         self.keys.iter()
     }
 }

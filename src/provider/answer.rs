@@ -10,7 +10,7 @@ use crate::wire::Json;
 use crate::wire::json::JsonError;
 
 /// No answer of the provider is read beyond this.
-pub(super) const LONGEST_BODY: usize = 256 * 1024;
+pub const LONGEST_BODY: usize = 256 * 1024;
 
 /// Foreign text in messages is cut at so many characters.
 const LONGEST_QUOTE: usize = 200;

@@ -225,7 +225,9 @@ impl Provider {
         }
     }
 
-    fn url(&self, fetch: Fetch) -> Option<Url> {
+    /// Where `fetch` goes to; `None` where that is not known yet.
+    #[must_use]
+    pub fn url(&self, fetch: Fetch) -> Option<Url> {
         match fetch {
             Fetch::Discovery => Metadata::url(&self.config),
             Fetch::Keys => self.metadata.as_ref().map(|metadata| metadata.jwks_uri.clone()),

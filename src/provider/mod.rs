@@ -26,7 +26,7 @@ mod keys;
 mod known;
 mod schedule;
 
-pub use answer::Answer;
+pub use answer::{Answer, LONGEST_BODY};
 pub use call::HttpCall;
 pub use client_auth::unsupported_method;
 pub use discovery::Metadata;

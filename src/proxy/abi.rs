@@ -1,6 +1,6 @@
 //! The Proxy-Wasm ABI 0.2.1, as far as it is used: each host call once, bytes in, `Result` out.
 //!
-//! The only unsafe code of the project stands here and in [`super::memory`]. What holds
+//! The only unsafe code stands here, in [`super::memory`] and [`super::access_log`]. What holds
 //! everywhere: pointers that go to the host are those of live slices, and the host reads them
 //! before the call returns; pointers that come back are judged by [`HostBytes`].
 

@@ -3,14 +3,14 @@
 use crate::config::LogFormat;
 use crate::crypto::{Entropy, NoEntropy};
 use crate::gate::metrics::Metric;
-use crate::gate::{CallId, Expected, Host, Level, Line, NoSharedData, NotSent};
+use crate::gate::{CallId, Expected, Field, Host, Level, Line, NoAccessLog, NoSharedData, NotSent};
 use crate::jose::SignatureBackend;
 use crate::provider::HttpCall;
 use crate::wire::{Timestamp, base64url};
 
 use super::metrics::Metrics;
 use super::signatures::HostSignatures;
-use super::{abi, map};
+use super::{abi, access_log, map};
 
 /// The version that no value has, so that only an absent key can be written with it.
 const CREATE: u32 = u32::MAX;
@@ -160,6 +160,14 @@ impl Host for ThisHost<'_> {
         if let Some(metrics) = self.metrics {
             metrics.count(metric);
         }
+    }
+
+    fn access_log(&mut self, field: Field, value: &str) -> Result<(), NoAccessLog> {
+        // Where the host did not come back to the request, it would be about another.
+        if self.astray {
+            return Ok(());
+        }
+        access_log::set(field.name(), value).map_err(|_| NoAccessLog)
     }
 
     fn signatures(&self) -> &dyn SignatureBackend {

@@ -5,6 +5,7 @@
 //! since each one costs every request. The rest of the crate knows nothing of this.
 
 mod abi;
+mod access_log;
 mod capabilities;
 mod carry_out;
 mod change;

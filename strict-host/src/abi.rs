@@ -114,6 +114,17 @@ pub(crate) fn define(linker: &mut Linker<State>) {
             None => Ok(NOT_FOUND),
         }
     });
+    host_function!(linker, "proxy_set_property", |caller, _m, path, path_size, value, value_size| {
+        let (path, value) = (read(&caller, path, path_size)?, read(&caller, value, value_size)?);
+        let state = caller.data_mut();
+        let stream = state.effective;
+        if !state.streams.contains_key(&stream) {
+            return Err(Error::new("a property of something that is no request"));
+        }
+        let text = |bytes| String::from_utf8(bytes).map_err(|_| Error::new("a property that is no text"));
+        state.properties.insert((stream, text(path)?), text(value)?);
+        Ok(OK)
+    });
     host_function!(linker, "proxy_get_shared_data", |caller, misdeed, key, key_size, place, size, version| {
         let key = read(&caller, key, key_size)?;
         let found = caller.data().process.borrow().values.get(&key).cloned();

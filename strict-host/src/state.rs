@@ -165,6 +165,8 @@ pub struct State {
     pub tick: Option<i32>,
     /// The name of the route that every request takes, where it tells.
     pub route: Option<&'static str>,
+    /// What the filter has set, by request and name.
+    pub properties: BTreeMap<(u32, String), String>,
     pub(crate) metrics: Metrics,
     pub(crate) faults: Faults,
     pub(crate) roots: BTreeSet<u32>,
@@ -190,6 +192,7 @@ impl State {
             log: Vec::new(),
             tick: None,
             route: None,
+            properties: BTreeMap::new(),
             metrics: Metrics::default(),
             faults: Faults::default(),
             roots: BTreeSet::new(),

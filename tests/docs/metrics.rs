@@ -130,6 +130,10 @@ fn mistake(family: &Family, matcher: &str) -> Option<String> {
 #[test]
 fn the_alerts_ask_for_what_is_there() {
     let alerts: Value = serde_yaml_ng::from_str(&read("deploy/alerts.yaml")).unwrap();
+    let tests = read("deploy/alerts.test.yaml");
+    for series in tests.split("series: '").skip(1).filter_map(|rest| rest.split('\'').next()) {
+        assert_eq!(mistakes(series), Vec::<String>::new(), "{series}");
+    }
     let rules = alerts["groups"][0]["rules"].as_array().unwrap();
     assert!(rules.len() >= 8, "only {} alerts", rules.len());
     for rule in rules {
@@ -137,6 +141,8 @@ fn the_alerts_ask_for_what_is_there() {
         assert_eq!(mistakes(expression), Vec::<String>::new(), "{expression}");
         assert!(expression.contains("oidc_gate_"), "{expression}");
         assert!(rule["annotations"]["summary"].is_string(), "{rule}");
+        let fires = format!("{{alertname=\"{}\"}}", rule["alert"].as_str().unwrap());
+        assert!(tests.contains(&fires), "deploy/alerts.test.yaml has no series for {fires}");
         assert!(["warning", "critical"].iter().any(|known| rule["labels"]["severity"] == *known));
     }
     let replays = rules.iter().filter_map(|rule| rule["expr"].as_str());

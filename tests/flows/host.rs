@@ -7,7 +7,9 @@ use std::rc::Rc;
 
 use oidc_gate::crypto::{Entropy, NoEntropy};
 use oidc_gate::gate::metrics::Metric;
-use oidc_gate::gate::{CallId, Expected, Host, Level, Line, NoSharedData, NotSent};
+use oidc_gate::gate::{
+    CallId, Expected, Field, Host, Level, Line, NoAccessLog, NoSharedData, NotSent,
+};
 use oidc_gate::jose::{Algorithm, PublicKey, PureRust, SignatureBackend, Verdict};
 use oidc_gate::provider::HttpCall;
 use oidc_gate::token::testing::NOW;
@@ -77,6 +79,9 @@ pub(crate) struct TestHost {
     pub(crate) route: Option<&'static str>,
     /// How often it was asked for that.
     pub(crate) routes_asked: Cell<usize>,
+    /// What its access log was told, and whether it takes that.
+    pub(crate) fields: Vec<(Field, String)>,
+    pub(crate) takes_fields: bool,
     state: u64,
     calls: u32,
 }
@@ -97,6 +102,8 @@ impl TestHost {
             counted: Counted::default(),
             route: None,
             routes_asked: Cell::new(0),
+            fields: Vec::new(),
+            takes_fields: true,
             state: 0x9e37_79b9_7f4a_7c15,
             calls: 0,
         }
@@ -199,6 +206,11 @@ impl Host for TestHost {
 
     fn count(&self, metric: Metric) {
         self.counted.push(metric);
+    }
+
+    fn access_log(&mut self, field: Field, value: &str) -> Result<(), NoAccessLog> {
+        self.fields.push((field, value.to_owned()));
+        if self.takes_fields { Ok(()) } else { Err(NoAccessLog) }
     }
 
     fn signatures(&self) -> &dyn SignatureBackend {

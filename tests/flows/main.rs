@@ -10,6 +10,7 @@
     reason = "a test may stop where it went wrong"
 )]
 
+mod access_log;
 mod acquire;
 mod acquire_faults;
 mod bearer;

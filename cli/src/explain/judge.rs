@@ -12,8 +12,9 @@ use oidc_gate::jose::{self, Algorithm, Jws, JwsError, KeySet, PureRust};
 use oidc_gate::token::{AccessToken, Check, IdToken, Kind, LoginExpectation, Refusal};
 use oidc_gate::wire::{Json, Timestamp};
 
+use super::time;
 use super::token::{ALGORITHM, KEYS, NONE, Token, Unsigned};
-use super::{time, words};
+use crate::words;
 
 /// More rounds than there are rules to make fit.
 const ROUNDS: usize = 16;

@@ -8,7 +8,7 @@ use oidc_gate::token::{AccessToken, Check, IdToken, LoginExpectation, Refusal};
 use oidc_gate::wire::{Json, Timestamp};
 
 use super::token::{ALGORITHM, KEYS, Token, Unsigned, copy};
-use super::words;
+use crate::words;
 
 /// What a token says by which the gate tells its kind.
 const TELLING: [&str; 5] = ["typ", "at_hash", "c_hash", "nonce", "events"];

@@ -7,7 +7,6 @@ mod judge;
 mod kind;
 mod time;
 mod token;
-mod words;
 
 use std::cell::Cell;
 use std::io::{IsTerminal, Write};
@@ -21,7 +20,7 @@ use self::judge::{Judgement, Keys, State};
 use self::token::Token;
 use crate::check::{self, Secrets};
 use crate::output::{BOLD, Format, GREEN, RED, YELLOW};
-use crate::{Outcome, input, output};
+use crate::{Outcome, input, output, words};
 
 /// Explain a token: what it is and says, and how the gate would judge it
 ///

@@ -28,7 +28,12 @@ pub(super) fn of(path: &str) -> Option<Value> {
         | "session.idle_timeout"
         | "session.max_age"
         | "session.refresh_margin" => duration(),
-        "provider.discovery" | "login" | "bearer" | "preserve_post" | "session.cookie.secure" => {
+        "provider.discovery"
+        | "login"
+        | "bearer"
+        | "preserve_post"
+        | "session.cookie.secure"
+        | "log.access_log_fields" => {
             json!({"type": "boolean"})
         }
         "client.userinfo" => json!({"type": "boolean", "enum": [false]}),

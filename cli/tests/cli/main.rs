@@ -16,6 +16,8 @@ mod docs;
 mod explain;
 mod keygen;
 mod migrate;
+mod online;
+mod online_tls;
 #[path = "../../../tests/docs/pages.rs"]
 mod pages;
 mod schema;

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::builder::{Builder, CAME_IN, Filter, LISTENERS, Route, SENT_ON, SOCKET_KEY};
+use super::builder::{ACCESS_LOG, Builder, CAME_IN, Filter, LISTENERS, Route, SENT_ON, SOCKET_KEY};
 use super::{filter, mortal, root};
 use crate::http::Protocol;
 
@@ -37,21 +37,21 @@ impl Builder {
                 "lds_config": { "path_config_source": { "path": dir.join(LISTENERS) } },
             });
         } else {
-            bootstrap["static_resources"]["listeners"] = self.listeners();
+            bootstrap["static_resources"]["listeners"] = self.listeners(dir);
         }
         bootstrap
     }
 
     /// The same listeners as a file that Envoy watches.
-    pub(super) fn listener_resources(&self) -> Value {
-        let mut listeners = self.listeners();
+    pub(super) fn listener_resources(&self, dir: &Path) -> Value {
+        let mut listeners = self.listeners(dir);
         for listener in listeners.as_array_mut().expect("a list was made") {
             listener["@type"] = "type.googleapis.com/envoy.config.listener.v3.Listener".into();
         }
         json!({ "resources": listeners })
     }
 
-    fn listeners(&self) -> Value {
+    fn listeners(&self, dir: &Path) -> Value {
         let gate = self.filter.as_ref().map(|config| Filter {
             name: "oidc_gate".into(),
             file: if self.mortal { mortal::filter() } else { filter() },
@@ -63,16 +63,16 @@ impl Builder {
                 json!({
                     "name": name,
                     "address": socket(SocketAddr::from(([127, 0, 0, 1], 0))),
-                    "filter_chains": [self.filter_chain(filter.as_ref())],
+                    "filter_chains": [self.filter_chain(filter.as_ref(), dir)],
                 })
             })
             .collect()
     }
 
-    fn filter_chain(&self, filter: Option<&Filter>) -> Value {
+    fn filter_chain(&self, filter: Option<&Filter>, dir: &Path) -> Value {
         let mut chain = json!({ "filters": [{
             "name": "envoy.filters.network.http_connection_manager",
-            "typed_config": self.connection_manager(filter),
+            "typed_config": self.connection_manager(filter, dir),
         }]});
         if self.tls {
             chain["transport_socket"] = json!({
@@ -92,7 +92,7 @@ impl Builder {
         chain
     }
 
-    fn connection_manager(&self, filter: Option<&Filter>) -> Value {
+    fn connection_manager(&self, filter: Option<&Filter>, dir: &Path) -> Value {
         let mut filters = Vec::new();
         filters.extend(filter.map(|filter| self.wasm(filter)));
         filters.push(json!({
@@ -119,6 +119,11 @@ impl Builder {
             }]},
         });
         manager["route_config"]["request_headers_to_add"] = self.written_headers();
+        if let Some(loggers) = &self.access_log {
+            manager["access_log"] = loggers.clone();
+            manager["access_log"][0]["typed_config"]["path"] =
+                dir.join(ACCESS_LOG).to_string_lossy().into();
+        }
         if let Some(duration) = &self.stream_idle_timeout {
             manager["stream_idle_timeout"] = duration.as_str().into();
         }

@@ -16,6 +16,9 @@ pub const SENT_ON: &str = "x-sent-on";
 /// The same for when it came to Envoy.
 pub const CAME_IN: &str = "x-came-in";
 
+/// Where [`Builder::access_log`] writes.
+pub(super) const ACCESS_LOG: &str = "access.log";
+
 /// The listeners of an Envoy that is [`Builder::reloadable`].
 pub(super) const LISTENERS: &str = "listeners.json";
 
@@ -75,6 +78,7 @@ pub struct Builder {
     pub(super) labels: bool,
     pub(super) change: fn(&mut Value),
     pub(super) other: Option<Other>,
+    pub(super) access_log: Option<Value>,
     wasm_log_level: &'static str,
 }
 
@@ -101,6 +105,7 @@ impl Builder {
             labels: true,
             change: |_| (),
             other: None,
+            access_log: None,
             // The filter's own log at its most talkative: no secret may be in it.
             wasm_log_level: "debug",
         }
@@ -276,6 +281,13 @@ impl Builder {
         self
     }
 
+    /// Writes these access logs, of which there is one, into a file: see [`Envoy::access_log`].
+    #[must_use]
+    pub fn access_log(mut self, loggers: Value) -> Self {
+        self.access_log = Some(loggers);
+        self
+    }
+
     /// The filter logs what operators let it log, and is as fast as they have it.
     #[must_use]
     pub fn quiet(mut self) -> Self {
@@ -309,6 +321,8 @@ impl Builder {
             .arg(&admin_file)
             .args(["--concurrency", &self.concurrency.to_string()])
             .args(["--log-level", "warning"])
+            // For access logs, which are kept back otherwise.
+            .args(["--file-flush-interval-msec", "100"])
             .args(["--component-log-level", &format!("wasm:{}", self.wasm_log_level)])
             .args([
                 "--disable-hot-restart",
@@ -343,7 +357,7 @@ impl Builder {
     pub(super) fn write_listeners(&self, dir: &Path) {
         if self.reloadable {
             let aside = dir.join("listeners.json.new");
-            fs::write(&aside, self.listener_resources().to_string())
+            fs::write(&aside, self.listener_resources(dir).to_string())
                 .and_then(|()| fs::rename(&aside, dir.join(LISTENERS)))
                 .expect("the listeners can be written");
         }

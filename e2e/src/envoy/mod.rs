@@ -76,6 +76,11 @@ impl Envoy {
         self.builder.write_listeners(&self.dir);
     }
 
+    /// What [`Builder::access_log`] has had it write so far.
+    pub fn access_log(&self) -> String {
+        fs::read_to_string(self.dir.join(builder::ACCESS_LOG)).unwrap_or_default()
+    }
+
     /// What it has logged.
     pub fn log(&self) -> &Log {
         &self.log

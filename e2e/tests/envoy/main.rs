@@ -3,6 +3,7 @@
 //! Each test starts its own provider, upstream and Envoy, and waits for conditions only. An Envoy whose filter died, or
 //! that wrote a token or secret into its log, fails the test that used it: see [`oidc_gate_e2e::envoy`].
 
+mod access_log;
 mod acquire;
 mod acquire_turns;
 mod attacks;

@@ -46,7 +46,8 @@ impl Acquired {
     /// Takes a verified token in.
     pub(in crate::gate) fn new(kept: Kept, live: &Live, config: &Config) -> Self {
         let (token, id_token) = (&kept.token, Some(&live.session.id_token));
-        let sent = Sent::new(config, Some(token.raw()), id_token, Some(token));
+        let session = Some(&live.session.id);
+        let sent = Sent::new(config, Some(token.raw()), id_token, Some(token), session);
         Self { kept, sent, turn: live.turn }
     }
 }

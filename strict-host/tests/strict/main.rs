@@ -16,6 +16,7 @@ mod scene;
 #[allow(dead_code, reason = "the calls of tests/flows; not all of it is needed here")]
 mod sent;
 
+mod access_log;
 mod capabilities;
 mod lesser;
 mod login;

@@ -32,8 +32,9 @@ impl Day {
 
     /// The plugin is configured, and once more, knows its provider, and somebody logs in.
     fn morning(&mut self) {
+        let everything = json!({"log": {"access_log_fields": true}});
         for _ in 0..2 {
-            self.scene.vm.configure(ROOT, &configuration(&json!({})));
+            self.scene.vm.configure(ROOT, &configuration(&everything));
         }
         let waits = self.arrive("/page");
         self.scene.pass(1);

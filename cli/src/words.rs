@@ -6,7 +6,7 @@ use oidc_gate::wire::Json;
 const LIMIT: usize = 200;
 
 /// `text` in quotes.
-pub(super) fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let safe = |c: char| match c {
         '"' => '\'',
         ' ' => ' ',
@@ -19,12 +19,12 @@ pub(super) fn quoted(text: &str) -> String {
 }
 
 /// Several, with commas.
-pub(super) fn list(texts: &[String]) -> String {
+pub(crate) fn list(texts: &[String]) -> String {
     texts.iter().map(|text| quoted(text)).collect::<Vec<_>>().join(", ")
 }
 
 /// A claim's value; lists of texts as their members.
-pub(super) fn value(value: &Json) -> String {
+pub(crate) fn value(value: &Json) -> String {
     match value {
         Json::String(text) => quoted(text),
         Json::Array(members) => {
