@@ -5,7 +5,6 @@ mod builder;
 mod log;
 mod mortal;
 
-use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{self, Child, Command};
@@ -140,13 +139,6 @@ impl Envoy {
     /// Where the listener of this name listens; the one for tests is called `gate`.
     pub fn listener(&self, name: &str) -> SocketAddr {
         self.try_listener(name).unwrap_or_else(|| panic!("there is no listener {name:?}"))
-    }
-
-    /// The names of the clusters that it knows.
-    pub fn clusters(&self) -> BTreeSet<String> {
-        let page = self.admin("/clusters?format=json").expect("the admin page answers").json();
-        let all = page["cluster_statuses"].as_array().expect("a list").iter();
-        all.map(|cluster| cluster["name"].as_str().expect("a name").to_owned()).collect()
     }
 
     /// Its process, for whoever looks into `/proc`.

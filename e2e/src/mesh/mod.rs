@@ -13,7 +13,6 @@
 mod objects;
 mod proxies;
 
-use std::collections::BTreeSet;
 use std::io::{self, BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -71,13 +70,6 @@ impl Builder {
     #[must_use]
     pub fn somebody_else_answers(mut self) -> Self {
         self.certificate = "other";
-        self
-    }
-
-    /// Changes what the provider is started with.
-    #[must_use]
-    pub fn provider(mut self, change: impl FnOnce(&mut ProviderOptions)) -> Self {
-        change(&mut self.options);
         self
     }
 
@@ -174,11 +166,6 @@ impl Mesh {
     /// The requests that reached the upstream for this path.
     pub fn received(&self, path: &str) -> Vec<Received> {
         self.upstream.requests().into_iter().filter(|request| request.path == path).collect()
-    }
-
-    /// The names of the clusters that Istio has told the proxy.
-    pub fn clusters(&self) -> BTreeSet<String> {
-        self.proxy.clusters()
     }
 }
 
