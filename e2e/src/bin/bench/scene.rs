@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use oidc_gate_dev::{Algorithm, DevProvider, Faults, Minted, ProviderOptions};
 use oidc_gate_e2e::browser::{Browser, Url};
-use oidc_gate_e2e::envoy::{self, Envoy, Filter};
+use oidc_gate_e2e::envoy::{self, Builder, Envoy, Filter};
 use oidc_gate_e2e::http::{self, Protocol, Request};
 use oidc_gate_e2e::wait;
 use serde_json::{Value, json};
@@ -18,6 +18,11 @@ const LISTENERS: [&str; 4] = ["Envoy alone", "no-op filter", "the gate", "gate w
 pub(crate) const ALONE: usize = 0;
 /// and the one with a filter that decides nothing.
 pub(crate) const NOOP: usize = 1;
+
+/// The no-op filter's listeners for the two kinds of session. It sets as long a token as the gate does there, so that what
+/// this costs by itself is in both lines.
+const NOOP_LARGE: &str = "no-op filter, large token";
+const NOOP_SMALL: &str = "no-op filter, small token";
 
 /// Longer than any run: nothing is refreshed in the midst of one.
 const LIFESPAN: std::time::Duration = std::time::Duration::from_secs(3600);
@@ -46,6 +51,8 @@ struct Sample {
     path: &'static str,
     cookie: String,
     authorization: Option<String>,
+    /// The no-op filter's listener, and the length of what it sets.
+    noop: (&'static str, usize),
     /// Lengths of `authorization` and `cookie` behind the gate.
     behind_gate: (usize, usize),
 }
@@ -60,11 +67,7 @@ impl Scene {
         };
         let provider = DevProvider::start(options).expect("the development provider starts");
         let token = provider.mint(Minted::Access, Value::Null);
-        let noop = Filter {
-            name: "noop".into(),
-            file: envoy::root().join("target/wasm32-wasip1/release/noop_filter.wasm"),
-            configuration: format!("Bearer {token}"),
-        };
+        let bearer = format!("Bearer {token}");
         // The gate sets what the no-op filter sets; what one more header costs has a line of its own.
         let config = config(&provider, &json!({}));
         let with_header = Filter {
@@ -73,15 +76,12 @@ impl Scene {
             configuration: self::config(&provider, &json!({ "x-user": "preferred_username" }))
                 .to_string(),
         };
-        let mut envoy = Envoy::new()
-            .wasm_config(config.clone())
-            .quiet()
-            .env("CLIENT_SECRET", &provider.options().client_secret)
-            .env("SESSION_KEY", "c2VhbHMgY29va2llcyBpbiB0ZXN0cyBvbmx5ISEhISE=")
-            .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
-            .upstream(upstream::start())
+        let [large, small] = lengths(&provider, &config);
+        let mut envoy = with_gate(&provider, &config)
             .listener(LISTENERS[ALONE], None)
-            .listener(LISTENERS[NOOP], Some(noop))
+            .listener(LISTENERS[NOOP], Some(noop("noop", bearer.clone())))
+            .listener(NOOP_LARGE, Some(noop("noop-large", "x".repeat(large))))
+            .listener(NOOP_SMALL, Some(noop("noop-small", "x".repeat(small))))
             .listener(LISTENERS[3], Some(with_header));
         for (number, file) in others.iter().enumerate() {
             let (name, configuration) = (format!("other-{number}"), config.to_string());
@@ -91,15 +91,10 @@ impl Scene {
         let listeners: Vec<_> =
             LISTENERS.map(str::to_owned).into_iter().chain(others.to_vec()).collect();
         for name in &listeners[2..] {
-            let address = address(&envoy, name);
-            wait::until("the gate to know the provider", || {
-                let answer = http::send(address, Protocol::H1, &Request::get("/").fetch());
-                (answer.status == 401).then_some(())
-            });
+            wait_for_gate(address(&envoy, name));
         }
-        let samples = samples(&provider, &envoy, &token);
-        let kinds =
-            samples.iter().map(|sample| sample.kind(&envoy, &listeners, token.len())).collect();
+        let samples = samples(&provider, &envoy, &bearer);
+        let kinds = samples.iter().map(|sample| sample.kind(&envoy, &listeners)).collect();
         Self { envoy, listeners, kinds, _provider: provider }
     }
 
@@ -125,6 +120,43 @@ impl Scene {
     }
 }
 
+/// The no-op filter, which sets this value.
+fn noop(name: &str, authorization: String) -> Filter {
+    Filter {
+        name: name.into(),
+        file: envoy::root().join("target/wasm32-wasip1/release/noop_filter.wasm"),
+        configuration: authorization,
+    }
+}
+
+/// An Envoy with the gate.
+fn with_gate(provider: &DevProvider, config: &Value) -> Builder {
+    Envoy::new()
+        .wasm_config(config.clone())
+        .quiet()
+        .env("CLIENT_SECRET", &provider.options().client_secret)
+        .env("SESSION_KEY", "c2VhbHMgY29va2llcyBpbiB0ZXN0cyBvbmx5ISEhISE=")
+        .cluster("provider", ([127, 0, 0, 1], provider.port()).into())
+        .upstream(upstream::start())
+}
+
+fn wait_for_gate(address: SocketAddr) {
+    wait::until("the gate to know the provider", || {
+        let answer = http::send(address, Protocol::H1, &Request::get("/").fetch());
+        (answer.status == 401).then_some(())
+    });
+}
+
+/// How long an `authorization` the gate sets for each kind of session: known once somebody has logged in.
+fn lengths(provider: &DevProvider, config: &Value) -> [usize; 2] {
+    let envoy = with_gate(provider, config).start();
+    wait_for_gate(envoy.address());
+    SESSIONS.map(|tokens| {
+        provider.faults(tokens);
+        log_in(&envoy).1
+    })
+}
+
 /// As in envoy.yaml, with a public path.
 fn config(provider: &DevProvider, headers: &Value) -> Value {
     json!({
@@ -140,15 +172,14 @@ fn config(provider: &DevProvider, headers: &Value) -> Value {
     })
 }
 
-fn samples(provider: &DevProvider, envoy: &Envoy, token: &str) -> [Sample; 4] {
-    provider.faults(|faults| (faults.access_padding, faults.id_padding) = (2_500, 750));
-    let (large, large_token) = log_in(envoy);
-    provider.faults(small_tokens);
-    let (small, small_token) = log_in(envoy);
+fn samples(provider: &DevProvider, envoy: &Envoy, bearer: &str) -> [Sample; 4] {
+    let [(large, large_token), (small, small_token)] = SESSIONS.map(|tokens| {
+        provider.faults(tokens);
+        log_in(envoy)
+    });
     let foreign: Vec<_> =
         (0..50).map(|number| format!("cookie-{number:02}=value{number:05}")).collect();
     let foreign = foreign.join("; ");
-    let bearer = format!("Bearer {token}");
     [
         Sample {
             name: format!("session of {} bytes", large.len()),
@@ -156,6 +187,7 @@ fn samples(provider: &DevProvider, envoy: &Envoy, token: &str) -> [Sample; 4] {
             behind_gate: (large_token, 0),
             cookie: large,
             authorization: None,
+            noop: (NOOP_LARGE, large_token),
         },
         Sample {
             name: format!("session of {} bytes among 50 other cookies", small.len()),
@@ -163,13 +195,15 @@ fn samples(provider: &DevProvider, envoy: &Envoy, token: &str) -> [Sample; 4] {
             behind_gate: (small_token, foreign.len()),
             cookie: format!("{foreign}; {small}"),
             authorization: None,
+            noop: (NOOP_SMALL, small_token),
         },
         Sample {
-            name: format!("bearer token of {} bytes, seen before", token.len()),
+            name: format!("`authorization` of {} bytes, seen before", bearer.len()),
             path: "/api/orders?page=2",
             behind_gate: (bearer.len(), 0),
             cookie: String::new(),
-            authorization: Some(bearer),
+            authorization: Some(bearer.into()),
+            noop: (LISTENERS[NOOP], bearer.len()),
         },
         Sample {
             name: "public path, 50 cookies of others".into(),
@@ -177,8 +211,18 @@ fn samples(provider: &DevProvider, envoy: &Envoy, token: &str) -> [Sample; 4] {
             behind_gate: (0, foreign.len()),
             cookie: foreign,
             authorization: None,
+            noop: (LISTENERS[NOOP], bearer.len()),
         },
     ]
+}
+
+/// What the tokens of the two kinds of session are like.
+const SESSIONS: [fn(&mut Faults); 2] = [large_tokens, small_tokens];
+
+/// Tokens with as much in them as one cookie takes, or nearly.
+fn large_tokens(faults: &mut Faults) {
+    *faults = Faults::default();
+    (faults.access_padding, faults.id_padding) = (2_500, 750);
 }
 
 /// Tokens with nearly nothing in them, and signatures of 64 bytes.
@@ -198,7 +242,7 @@ fn small_tokens(faults: &mut Faults) {
         "scope",
         "sid",
     ];
-    (faults.access_padding, faults.id_padding) = (0, 0);
+    *faults = Faults::default();
     faults.no_refresh_token = true;
     faults.access_algorithm = Some(Algorithm::ES256);
     faults.id_algorithm = Some(Algorithm::ES256);
@@ -227,14 +271,14 @@ fn address(envoy: &Envoy, name: &str) -> SocketAddr {
 }
 
 impl Sample {
-    fn kind(&self, envoy: &Envoy, listeners: &[String], noop_token: usize) -> Kind {
+    fn kind(&self, envoy: &Envoy, listeners: &[String]) -> Kind {
         let as_sent = (self.authorization.as_ref().map_or(0, String::len), self.cookie.len());
-        let behind_noop = ("Bearer ".len() + noop_token, self.cookie.len());
+        let (noop, set_by_noop) = self.noop;
         let client = |(number, name): (usize, &String)| {
-            let (authorization, cookie) = match number {
-                ALONE => as_sent,
-                NOOP => behind_noop,
-                _ => self.behind_gate,
+            let (name, (authorization, cookie)) = match number {
+                ALONE => (name.as_str(), as_sent),
+                NOOP => (noop, (set_by_noop, self.cookie.len())),
+                _ => (name.as_str(), self.behind_gate),
             };
             let expected = upstream::answer(authorization, cookie);
             Client::connect(address(envoy, name), self.bytes(envoy), expected)
