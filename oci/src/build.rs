@@ -193,9 +193,9 @@ mod tests {
     #[test]
     fn what_runs_while_building_is_not_linked() {
         let compiled = [
-            artifact("oidc-gate", "/home/me/target/wasm32-wasip1/release/oidc_gate.wasm"),
-            artifact("cipher", "/home/me/target/wasm32-wasip1/release/deps/libcipher.rlib"),
-            artifact("derive", "/home/me/target/release/deps/libderive.so"),
+            artifact("oidc-gate", "/build/target/wasm32-wasip1/release/oidc_gate.wasm"),
+            artifact("cipher", "/build/target/wasm32-wasip1/release/deps/libcipher.rlib"),
+            artifact("derive", "/build/target/release/deps/libderive.so"),
             json!({"reason": "build-script-executed", "package_id": "tests-only"}).to_string(),
             json!({"reason": "build-finished", "success": true}).to_string(),
         ];
