@@ -29,6 +29,17 @@ pub(crate) enum Severity {
     Note,
 }
 
+impl Severity {
+    /// How it is shown: the colour, and the word, which machines read, too.
+    pub(crate) const fn shown(self) -> (Style, &'static str) {
+        match self {
+            Self::Error => (RED, "error"),
+            Self::Warning => (YELLOW, "warning"),
+            Self::Note => (BLUE, "note"),
+        }
+    }
+}
+
 /// Something about a line of a file.
 pub(crate) struct Finding {
     pub(crate) severity: Severity,
@@ -43,13 +54,9 @@ pub(crate) struct Finding {
 impl Finding {
     /// Writes it down. An output that nobody reads any more is no error.
     pub(crate) fn write(&self, format: Format, out: &mut dyn Write) {
+        let (_, severity) = self.severity.shown();
         let _ = match format {
             Format::Json => {
-                let severity = match self.severity {
-                    Severity::Error => "error",
-                    Severity::Warning => "warning",
-                    Severity::Note => "note",
-                };
                 let line = json!({
                     "file": self.file, "line": self.line, "severity": severity, "path": self.path,
                     "message": self.what, "hint": self.hint,
@@ -61,11 +68,7 @@ impl Finding {
     }
 
     fn write_text(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let (style, word) = match self.severity {
-            Severity::Error => (RED, "error"),
-            Severity::Warning => (YELLOW, "warning"),
-            Severity::Note => (BLUE, "note"),
-        };
+        let (style, word) = self.severity.shown();
         let colon = if self.path.is_empty() { "" } else { ": " };
         let (path, what) = (&self.path, &self.what);
         writeln!(out, "{style}{word}{style:#}{BOLD}: {path}{colon}{what}{BOLD:#}")?;

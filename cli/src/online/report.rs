@@ -2,9 +2,10 @@
 
 use std::io::Write;
 
+use anstyle::Style;
 use serde_json::json;
 
-use crate::output::{BLUE, BOLD, Format, GREEN, RED, YELLOW};
+use crate::output::{BOLD, Format, GREEN, Severity};
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +18,18 @@ pub(super) enum State {
     Warning,
     /// The gate refuses the provider, or the provider the gate.
     Wrong,
+}
+
+impl State {
+    /// How it is shown: the colour, and the word, which machines read, too.
+    const fn shown(self) -> (Style, &'static str) {
+        match self {
+            Self::Right => (GREEN, "ok"),
+            Self::Note => Severity::Note.shown(),
+            Self::Warning => Severity::Warning.shown(),
+            Self::Wrong => Severity::Error.shown(),
+        }
+    }
 }
 
 /// One check.
@@ -68,14 +81,9 @@ impl Report {
 impl Check {
     /// Writes it down; `line` is that of the key in `file`.
     pub(super) fn write(&self, format: Format, file: &str, line: usize, out: &mut dyn Write) {
+        let (_, severity) = self.state.shown();
         let _ = match format {
             Format::Json => {
-                let severity = match self.state {
-                    State::Right => "ok",
-                    State::Note => "note",
-                    State::Warning => "warning",
-                    State::Wrong => "error",
-                };
                 let line = json!({
                     "file": file, "line": line, "severity": severity, "path": self.path,
                     "check": self.name, "message": self.what, "hint": self.hint,
@@ -87,12 +95,7 @@ impl Check {
     }
 
     fn write_text(&self, out: &mut dyn Write) -> std::io::Result<()> {
-        let (style, word) = match self.state {
-            State::Right => (GREEN, "ok"),
-            State::Note => (BLUE, "note"),
-            State::Warning => (YELLOW, "warning"),
-            State::Wrong => (RED, "error"),
-        };
+        let (style, word) = self.state.shown();
         writeln!(out, "  {style}{word:<7}{style:#}  {:<14} {}", self.name, self.what)?;
         match &self.hint {
             Some(hint) => writeln!(out, "           = {hint}"),
